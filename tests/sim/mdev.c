@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Mediated devices and the vendor-specific VFIO framework. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* --- capacity --- */
+
+bool type_offered(const struct sim *sim, const struct type_table *table, unsigned index)
+{
+	size_t i;
+
+	if (index >= table->n)
+		return false;
+	for (i = 0; i < sim->n_dropped; i++) {
+		if (!strcmp(sim->dropped[i], table->types[index].name))
+			return false;
+	}
+	return true;
+}
+
+/* Bound to a driver that offers vGPUs, which has got so far as to do it. */
+static bool offering(const struct device *dev)
+{
+	const struct gpu *gpu = dev->gpu;
+
+	if (!gpu || !dev->driver)
+		return false;
+	if (strcmp(dev->driver->name, "nvidia") &&
+	    (dev->role != ROLE_VF || strcmp(dev->driver->name, gpu->vf_driver)))
+		return false;
+	return !gpu->types_ready_at || now_ms() >= gpu->types_ready_at;
+}
+
+bool mdev_parent(const struct device *dev)
+{
+	static const enum role roles[] = { ROLE_VF, ROLE_PORT, ROLE_PF };
+
+	return dev->gpu && roles[dev->gpu->framework] == dev->role && offering(dev);
+}
+
+bool vfio_parent(const struct device *dev)
+{
+	return dev->role == ROLE_VF && dev->gpu->framework == FRAMEWORK_VFIO && offering(dev);
+}
+
+/* The VF has its one vGPU, or is making or losing it. */
+static bool occupied(const struct device *dev)
+{
+	const struct mdev *m;
+
+	for (m = dev->mdevs; m; m = m->sibling) {
+		if (m->reserved)
+			return true;
+	}
+	return dev->current_type;
+}
+
+static unsigned truly_available(const struct device *dev, unsigned index)
+{
+	const struct gpu *gpu = dev->gpu;
+	const struct vgpu_type *t = &gpu->table->types[index];
+
+	if (gpu->n_used >= t->max_instance)
+		return 0;
+	if (gpu->n_used && gpu->used_mib != t->framebuffer_mib)
+		return 0;
+	if (dev->role == ROLE_PF)
+		return t->max_instance - gpu->n_used;
+	return occupied(dev) ? 0 : 1;
+}
+
+unsigned type_available(const struct device *dev, unsigned index)
+{
+	if (dev->gpu->lie >= 0)
+		return (unsigned)dev->gpu->lie;
+	return truly_available(dev, index);
+}
+
+static void gpu_take(struct gpu *gpu, unsigned index)
+{
+	gpu->n_used++;
+	gpu->used_mib = gpu->table->types[index].framebuffer_mib;
+}
+
+static void gpu_give(struct gpu *gpu)
+{
+	if (!--gpu->n_used)
+		gpu->used_mib = 0;
+}
+
+/* --- the devices --- */
+
+static uint64_t uuid_key(const char *uuid)
+{
+	return hash_bytes(uuid, UUID_SIZE - 1);
+}
+
+struct mdev *mdev_find(const struct sim *sim, const char *uuid)
+{
+	struct hnode *n;
+
+	for (n = htab_find(&sim->by_uuid, uuid_key(uuid)); n; n = htab_next(n)) {
+		struct mdev *m = CONTAINER_OF(n, struct mdev, by_uuid);
+
+		if (!strcmp(m->uuid, uuid))
+			return m;
+	}
+	return NULL;
+}
+
+static struct mdev *mdev_add(struct sim *sim, struct device *dev, unsigned type,
+			     const char *uuid)
+{
+	struct mdev *m = xcalloc(1, sizeof(*m));
+
+	object_add(sim, &m->obj, OBJECT_MDEV);
+	put(m->uuid, sizeof(m->uuid), "%s", uuid);
+	m->parent = dev;
+	m->type = type;
+	m->sibling = dev->mdevs;
+	dev->mdevs = m;
+	htab_add(&sim->by_uuid, &m->by_uuid, uuid_key(uuid));
+	sim->n_mdevs++;
+	sim->n_blockers++; /* as long as it is being created */
+	return m;
+}
+
+void mdev_del(struct sim *sim, struct mdev *mdev)
+{
+	struct mdev **p = &mdev->parent->mdevs;
+
+	while (*p != mdev)
+		p = &(*p)->sibling;
+	*p = mdev->sibling;
+	if (mdev->busy)
+		mdev_idle(sim, mdev);
+	if (mdev->reserved)
+		gpu_give(mdev->parent->gpu);
+	if ((mdev->state == MDEV_CREATING || mdev->state == MDEV_STUCK) && sim->n_blockers)
+		sim->n_blockers--;
+	htab_del(&sim->by_uuid, &mdev->by_uuid);
+	sim->n_mdevs--;
+	object_del(sim, &mdev->obj);
+	sim_changed(sim);
+}
+
+void mdev_busy(struct sim *sim, struct mdev *mdev, const char *vm)
+{
+	if (mdev->busy)
+		mdev_idle(sim, mdev);
+	mdev->busy = true;
+	sim->n_blockers++;
+	put(mdev->vm_name, sizeof(mdev->vm_name), "%s", vm);
+	mdev->pid = disk_process(sim, vm, mdev->uuid, mdev->obj.group);
+}
+
+void mdev_idle(struct sim *sim, struct mdev *mdev)
+{
+	if (!mdev->busy)
+		return;
+	mdev->busy = false;
+	if (sim->n_blockers)
+		sim->n_blockers--;
+	mdev->vm_name[0] = '\0';
+	disk_process_end(sim, mdev->pid);
+	mdev->pid = 0;
+	sim_changed(sim);
+}
+
+/* --- create --- */
+
+/* Waits for the driver's attention, which is given per GPU to one at a time. */
+static bool lane_enter(struct sim *sim, struct gpu *gpu)
+{
+	uint64_t epoch = sim->epoch;
+
+	while (gpu->lane_busy) {
+		pthread_cond_wait(&gpu->lane, &sim->lock);
+		if (epoch != sim->epoch || sim->stopping)
+			return false;
+	}
+	gpu->lane_busy = true;
+	return true;
+}
+
+static void lane_leave(struct gpu *gpu)
+{
+	gpu->lane_busy = false;
+	pthread_cond_signal(&gpu->lane);
+}
+
+/* The driver's answer. Fails with -EIO after a reboot, when MDEV is gone. */
+static int driver_creates(struct sim *sim, struct mdev *mdev, const struct plan *plan)
+{
+	struct gpu *gpu = mdev->parent->gpu;
+	bool lane = sim->latency_ms;
+	int r = 0;
+
+	if (lane && !lane_enter(sim, gpu))
+		return -EIO;
+	if (mdev->obj.dead)
+		r = -ENODEV;
+	else if (plan->errnum && !plan->after)
+		r = -plan->errnum;
+	else if (!truly_available(mdev->parent, mdev->type))
+		r = -sim->full_errno;
+	if (!r) {
+		mdev->reserved = true;
+		gpu_take(gpu, mdev->type);
+		if (lane && !sim_sleep(sim, sim->latency_ms))
+			return -EIO;
+	}
+	if (lane)
+		lane_leave(gpu);
+	if (!sim_sleep(sim, plan->delay_ms))
+		return -EIO;
+	if (!r && mdev->obj.dead)
+		r = -ENODEV;
+	return r;
+}
+
+static int create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len)
+{
+	struct plan plan = plan_next(sim, OP_CREATE);
+	uint64_t epoch = sim->epoch;
+	char uuid[UUID_SIZE];
+	struct mdev *m;
+	int r;
+
+	if ((len != 36 && (len != 37 || text[36] != '\n')) || !uuid_parse(text, uuid))
+		return -EINVAL;
+	if (dev->unregistering)
+		return -ENODEV;
+	if (mdev_find(sim, uuid))
+		return -EEXIST;
+	m = mdev_add(sim, dev, type, uuid);
+	r = driver_creates(sim, m, &plan);
+	if (epoch != sim->epoch || sim->stopping)
+		return -EIO;
+	if (r < 0) {
+		if (!m->obj.dead)
+			mdev_del(sim, m);
+		return r;
+	}
+	m->state = MDEV_LIVE;
+	sim->n_blockers--;
+	group_alloc(sim, &m->obj);
+	sim_changed(sim);
+	return -plan.errnum;
+}
+
+static void count_max(struct sim *sim, enum counter c, uint64_t value)
+{
+	if (sim->counters[c] < value)
+		sim->counters[c] = value;
+}
+
+int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len)
+{
+	struct gpu *gpu = dev->gpu;
+	int r;
+
+	sim->counters[COUNT_CREATE]++;
+	count_max(sim, COUNT_MAX_PARALLEL_CREATE, ++sim->n_creating);
+	count_max(sim, COUNT_MAX_PARALLEL_PER_GPU, ++gpu->n_creating);
+	r = create(sim, dev, type, text, len);
+	sim->n_creating--;
+	gpu->n_creating--;
+	if (r < 0)
+		sim->counters[COUNT_CREATE_FAILED]++;
+	return r;
+}
+
+/* --- remove --- */
+
+/* Waits until nobody has MDEV open. False when it is gone already. */
+static bool wait_idle(struct sim *sim, struct mdev *mdev)
+{
+	while (mdev->busy || mdev->state == MDEV_STUCK) {
+		if (!sim_wait(sim) || mdev->obj.dead)
+			return false;
+	}
+	return true;
+}
+
+static int remove_live(struct sim *sim, struct mdev *mdev)
+{
+	struct plan plan = plan_next(sim, OP_REMOVE);
+
+	if (plan.errnum && !plan.after)
+		return -plan.errnum;
+	if (mdev->state == MDEV_CREATING) {
+		mdev->remove_gone = true;
+		return -EAGAIN;
+	}
+	mdev->state = MDEV_REMOVING;
+	if (!wait_idle(sim, mdev))
+		return mdev->obj.dead ? 0 : -EIO;
+	if (!sim_sleep(sim, plan.delay_ms))
+		return -EIO;
+	if (!mdev->obj.dead)
+		mdev_del(sim, mdev);
+	return -plan.errnum;
+}
+
+int mdev_remove(struct sim *sim, struct mdev *mdev, const char *text)
+{
+	uint64_t n;
+
+	if (!number_parse(text, 0, &n))
+		return -EINVAL;
+	sim->counters[COUNT_REMOVE]++;
+	return n ? remove_live(sim, mdev) : 0;
+}
+
+/* --- the vendor-specific framework --- */
+
+void vfio_clear(struct device *dev)
+{
+	if (dev->current_type)
+		gpu_give(dev->gpu);
+	dev->current_type = 0;
+}
+
+/* Index of the type with that number, or -1. */
+static int type_index(const struct sim *sim, const struct type_table *table, uint64_t id)
+{
+	unsigned i;
+
+	for (i = 0; i < table->n; i++) {
+		if (table->types[i].id + sim->type_offset == id && type_offered(sim, table, i))
+			return (int)i;
+	}
+	return -1;
+}
+
+static int vfio_create(struct sim *sim, struct device *dev, unsigned index)
+{
+	struct plan plan = plan_next(sim, OP_CREATE);
+
+	if (plan.errnum && !plan.after)
+		return -plan.errnum;
+	if (occupied(dev))
+		return -EIO;
+	if (!truly_available(dev, index))
+		return -sim->full_errno;
+	gpu_take(dev->gpu, index);
+	dev->current_type = index + 1;
+	if (!sim_sleep(sim, plan.delay_ms + sim->latency_ms))
+		return -EIO;
+	return -plan.errnum;
+}
+
+static int vfio_release(struct sim *sim, struct device *dev)
+{
+	struct plan plan = plan_next(sim, OP_REMOVE);
+
+	if (plan.errnum && !plan.after)
+		return -plan.errnum;
+	if (dev->holder)
+		return -EBUSY;
+	if (!sim_sleep(sim, plan.delay_ms))
+		return -EIO;
+	if (!dev->obj.dead)
+		vfio_clear(dev);
+	return -plan.errnum;
+}
+
+int vfio_set_type(struct sim *sim, struct device *dev, const char *text)
+{
+	uint64_t id;
+	int index, r;
+
+	if (!number_parse(text, 10, &id))
+		return -EINVAL;
+	if (!id) {
+		sim->counters[COUNT_REMOVE]++;
+		return vfio_release(sim, dev);
+	}
+	sim->counters[COUNT_CREATE]++;
+	index = type_index(sim, dev->gpu->table, id);
+	r = index < 0 ? -EINVAL : vfio_create(sim, dev, (unsigned)index);
+	if (r < 0)
+		sim->counters[COUNT_CREATE_FAILED]++;
+	return r;
+}

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "util.h"
+
+#define VFS_MAX 252 /* what fits on the PF's own bus behind offset 4 */
+#define GPUS_MAX 128
+#define TYPES_MAX 128
+#define DRIVER_SIZE 32
+#define PARAMS_SIZE 1024
+#define VF_OFFSET 4
+#define VF_STRIDE 1
+#define DRIVER_VERSION "550.163.02"
+
+enum framework {
+	FRAMEWORK_MDEV, /* the VFs are mdev parents of one instance each */
+	FRAMEWORK_VFIO, /* the VFs have nvidia/current_vgpu_type */
+	FRAMEWORK_PF,	/* the PF is the mdev parent, there are no VFs */
+};
+
+/* One vGPU type as a driver offers it. */
+struct vgpu_type {
+	unsigned id;
+	char name[64];
+	unsigned framebuffer_mib;
+	unsigned max_instance;
+};
+
+struct type_table {
+	char name[32];
+	struct vgpu_type *types;
+	size_t n;
+};
+
+enum object_kind { OBJECT_ROOT, OBJECT_DEVICE, OBJECT_MDEV, OBJECT_DRIVER };
+
+/* Whatever has a directory that comes and goes. Its serial number, part of
+ * the inode numbers below it, is never used twice. */
+struct object {
+	struct hnode by_serial;
+	enum object_kind kind;
+	bool dead;  /* out of the tree, waiting to be freed */
+	int group;  /* IOMMU group, -1 if none */
+	struct object *next_dead;
+};
+
+/* A root complex: /sys/devices/pciDDDD:BB */
+struct root {
+	struct object obj;
+	uint32_t bus; /* domain << 8 | bus */
+	char name[16];
+};
+
+struct driver {
+	struct object obj;
+	char name[DRIVER_SIZE];
+	struct {
+		uint16_t vendor, device;
+	} ids[16]; /* by new_id */
+	size_t n_ids;
+};
+
+enum role { ROLE_PORT, ROLE_PF, ROLE_VF, ROLE_OTHER };
+
+/* A PCI function. */
+struct device {
+	struct object obj;
+	struct hnode by_bdf;
+	size_t index; /* in sim.devices */
+	uint32_t bdf;
+	char name[BDF_SIZE];
+	enum role role;
+	uint16_t vendor, device, subvendor, subdevice;
+	uint32_t class;
+	uint8_t revision;
+	uint8_t bus_behind; /* of a port */
+	int numa;
+	struct root *root;
+	struct device *port; /* NULL for the ports themselves */
+	struct gpu *gpu;     /* PF and VF only */
+	unsigned vf_index;
+	char home[DRIVER_SIZE]; /* the driver it gets at boot, "" for none */
+	struct driver *driver;
+	char override[64];
+	struct mdev *mdevs;  /* its children */
+	bool unregistering;  /* the driver is leaving, waiting for its children */
+	unsigned current_type; /* FRAMEWORK_VFIO: index + 1 of the vGPU's type */
+	char params[PARAMS_SIZE];
+	pid_t holder; /* pretended process that has its VFIO group open */
+};
+
+enum mdev_state {
+	MDEV_CREATING, /* on the bus; its driver has not answered yet */
+	MDEV_LIVE,
+	MDEV_REMOVING, /* off the bus, waiting for its user */
+	MDEV_STUCK,    /* the same without anyone waiting */
+};
+
+struct mdev {
+	struct object obj;
+	struct hnode by_uuid;
+	char uuid[UUID_SIZE];
+	struct device *parent;
+	struct mdev *sibling;
+	unsigned type; /* index into the GPU's type table */
+	enum mdev_state state;
+	bool reserved;	  /* counted in its GPU */
+	bool remove_gone; /* someone removed it before it was live */
+	bool busy;
+	char vm_name[128];
+	char params[PARAMS_SIZE];
+	pid_t pid; /* pretended QEMU, while busy */
+};
+
+struct gpu {
+	/* from the host file */
+	uint32_t bdf, port;
+	char model[32];
+	uint16_t device, subdevice;
+	int numa;
+	unsigned total_vfs;
+	unsigned framebuffer_mib;
+	struct type_table *table;
+	char driver[DRIVER_SIZE];
+	enum framework framework;
+
+	struct device *pf;	     /* NULL while taken away */
+	struct device *vfs[VFS_MAX]; /* the first num_vfs; NULL where taken */
+	bool vf_taken[VFS_MAX];
+	bool taken;
+	unsigned num_vfs;
+	bool autoprobe;
+	char vf_driver[DRIVER_SIZE]; /* what its VFs were bound to at enabling */
+	unsigned n_used;	     /* vGPUs that exist */
+	unsigned used_mib;	     /* their framebuffer size, 0 if there are none */
+	bool sriov_busy;	     /* a change of num_vfs is under way */
+	bool lane_busy;		     /* a create is inside the driver */
+	pthread_cond_t lane;
+	unsigned n_creating;
+	int lie; /* available_instances reads this, -1 for the truth */
+	uint64_t types_late_ms, types_ready_at;
+};
+
+/* A PCI function that is no GPU, from the host file. */
+struct device_conf {
+	uint32_t bdf, port;
+	uint16_t vendor, device, subvendor, subdevice;
+	uint32_t class;
+	int numa;
+	char driver[DRIVER_SIZE];
+};
+
+enum operation { OP_CREATE, OP_REMOVE, OP_SRIOV, OP_BIND, N_OPERATIONS };
+
+/* A planned misbehaviour of the FROM-th operation, or of all from it on. */
+struct rule {
+	enum operation op;
+	uint64_t from;
+	bool onward;
+	int errnum;   /* fail with it ... */
+	bool after;   /* ... after having done the work */
+	unsigned delay_ms;
+};
+
+enum override_kind { OVERRIDE_GARBAGE, OVERRIDE_HIDE, OVERRIDE_HANG };
+
+/* What one path shows instead of the truth. */
+struct override {
+	enum override_kind kind;
+	char *path;
+	char *text;
+	size_t text_len;
+	unsigned ms;
+};
+
+enum counter {
+	COUNT_OPEN,
+	COUNT_READ,
+	COUNT_READDIR,
+	COUNT_READLINK,
+	COUNT_GETATTR,
+	COUNT_LOOKUP,
+	COUNT_WRITE,
+	COUNT_CREATE,
+	COUNT_REMOVE,
+	COUNT_SRIOV,
+	COUNT_BIND,
+	COUNT_ATTR_READ,
+	COUNT_ATTR_READ_NAME,
+	COUNT_ATTR_READ_DESCRIPTION,
+	COUNT_ATTR_READ_AVAILABLE,
+	COUNT_ATTR_READ_OTHER,
+	COUNT_CREATE_FAILED,
+	COUNT_MAX_PARALLEL_CREATE,
+	COUNT_MAX_PARALLEL_PER_GPU,
+	N_COUNTERS,
+};
+
+enum manage_mode { MANAGE_NORMAL, MANAGE_NOOP, MANAGE_FAIL, MANAGE_UNBOUND, MANAGE_HANG };
+
+/* The whole host. All of it is guarded by LOCK, which every function that
+ * takes a struct sim expects to be held, unless it says otherwise. */
+struct sim {
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* some state that an operation may wait for */
+	pthread_cond_t halted;	/* reboot or stop: nobody sleeps on */
+	uint64_t epoch;		/* number of reboots */
+	bool stopping;
+	unsigned n_async;   /* operations in threads of their own */
+	unsigned n_blockers; /* reasons why an operation might have to wait */
+
+	/* from the host file */
+	char name[64];
+	struct type_table *tables;
+	size_t n_tables;
+	struct gpu *gpus;
+	size_t n_gpus;
+	struct device_conf *confs;
+	size_t n_confs;
+
+	uint64_t next_serial;
+	struct htab by_serial, by_bdf, by_uuid;
+	struct object *graveyard;
+	struct device **devices;
+	size_t n_devices, devices_size;
+	struct root **roots;
+	size_t n_roots;
+	struct driver **drivers;
+	size_t n_drivers;
+	struct object **groups;
+	size_t n_groups, groups_low;
+	size_t n_mdevs;
+
+	/* what the control commands set */
+	unsigned type_offset, next_type_offset;
+	char **dropped, **next_dropped;
+	size_t n_dropped, n_next_dropped;
+	char vf_driver[DRIVER_SIZE];
+	bool raw_sriov, strict_newline;
+	int full_errno;
+	unsigned latency_ms;
+	struct gpu *sriov_owner;
+	struct rule *rules;
+	size_t n_rules;
+	uint64_t op_count[N_OPERATIONS];
+	struct override *overrides;
+	size_t n_overrides;
+	enum manage_mode manage;
+	uint64_t manage_left; /* runs that still get it; UINT64_MAX: all */
+	bool manage_hangs;    /* until the next command about sriov-manage */
+	unsigned n_creating;
+	uint64_t counters[N_COUNTERS];
+
+	/* an entry that the kernel must look up anew after this command */
+	uint64_t forget_dir;
+	char forget_name[64];
+
+	/* below DIR */
+	int dir_fd;
+	char *dir;
+	pid_t next_pid;
+};
+
+/* --- hostfile.c --- */
+
+/* Fills tables, gpus and confs of SIM from the file at PATH. Prints what is
+ * wrong and returns false on failure. Needs no lock. */
+bool hostfile_load(struct sim *sim, const char *path);
+/* Makes it N GPUs of VFS VFs each; 0 keeps what the file says. */
+void hostfile_resize(struct sim *sim, unsigned n, unsigned vfs);
+void hostfile_free(struct sim *sim);
+
+/* --- model.c --- */
+
+void sim_init(struct sim *sim);
+void sim_free(struct sim *sim);
+/* Frees the objects that left the tree, once no operation can hold one. */
+void sim_reap(struct sim *sim);
+/* Wait for SIM->changed, or MS milliseconds. False when the host went down
+ * meanwhile: the caller must return at once and touch nothing. */
+bool sim_wait(struct sim *sim);
+bool sim_sleep(struct sim *sim, uint64_t ms);
+/* Wakes whoever waits for any change of state. */
+void sim_changed(struct sim *sim);
+
+struct object *object_find(const struct sim *sim, uint64_t serial);
+void object_add(struct sim *sim, struct object *obj, enum object_kind kind);
+void object_del(struct sim *sim, struct object *obj);
+void group_alloc(struct sim *sim, struct object *obj);
+void group_free(struct sim *sim, struct object *obj);
+
+struct device *device_find(const struct sim *sim, uint32_t bdf);
+/* Takes a function out of the tree, with its children. Never waits. */
+void device_del(struct sim *sim, struct device *dev);
+/* Puts the PF of GPU in place and binds it to its driver. */
+void gpu_plug(struct sim *sim, struct gpu *gpu);
+/* Takes the PF and all VFs away. Never waits. */
+void gpu_unplug(struct sim *sim, struct gpu *gpu);
+/* Adds VF number I of GPU, binding it if autoprobe is on. */
+void gpu_add_vf(struct sim *sim, struct gpu *gpu, unsigned i);
+/* Everything to the state after power-on. */
+void sim_reboot(struct sim *sim);
+
+/* --- driver.c --- */
+
+/* The driver of that name, made if there is none. */
+struct driver *driver_get(struct sim *sim, const char *name);
+struct driver *driver_find(const struct sim *sim, const char *name);
+/* Binds an unbound device. */
+void driver_attach(struct device *dev, struct driver *drv);
+/* Unbinds it, waiting for its children to become idle; -errno on shutdown. */
+int driver_release(struct sim *sim, struct device *dev);
+/* The same, without mercy and without waiting. */
+void driver_release_now(struct sim *sim, struct device *dev);
+/* Looks for a driver, as drivers_probe does. */
+void driver_probe(struct sim *sim, struct device *dev);
+/* Writes to bind, unbind, new_id, remove_id and drivers_probe. */
+int driver_bind(struct sim *sim, struct driver *drv, const char *bdf);
+int driver_unbind(struct sim *sim, struct driver *drv, const char *bdf);
+int driver_new_id(struct sim *sim, struct driver *drv, const char *text);
+int driver_remove_id(struct driver *drv, const char *text);
+int driver_drivers_probe(struct sim *sim, const char *bdf);
+/* A write of TEXT to the sriov_numvfs of DEV, a PF. */
+int sriov_write(struct sim *sim, struct device *dev, const char *text);
+
+/* --- mdev.c --- */
+
+/* Is the type at INDEX of the table offered at present? */
+bool type_offered(const struct sim *sim, const struct type_table *table, unsigned index);
+/* Has DEV an mdev_supported_types directory? */
+bool mdev_parent(const struct device *dev);
+/* Has DEV the nvidia directory of the vendor-specific framework? */
+bool vfio_parent(const struct device *dev);
+unsigned type_available(const struct device *dev, unsigned index);
+struct mdev *mdev_find(const struct sim *sim, const char *uuid);
+/* The writes to create and remove: LEN bytes at TEXT. */
+int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len);
+int mdev_remove(struct sim *sim, struct mdev *mdev, const char *text);
+/* Takes MDEV out of the tree at once. */
+void mdev_del(struct sim *sim, struct mdev *mdev);
+/* Starts or ends the pretended use of MDEV by a virtual machine. */
+void mdev_busy(struct sim *sim, struct mdev *mdev, const char *vm);
+void mdev_idle(struct sim *sim, struct mdev *mdev);
+/* A write to current_vgpu_type. */
+int vfio_set_type(struct sim *sim, struct device *dev, const char *text);
+/* The driver leaves DEV: its vGPU goes with it. */
+void vfio_clear(struct device *dev);
+
+/* --- plan.c --- */
+
+struct plan {
+	int errnum;
+	bool after;
+	unsigned delay_ms;
+};
+
+/* Counts one operation and says what is planned for it. */
+struct plan plan_next(struct sim *sim, enum operation op);
+/* Does some rule delay an operation? */
+bool plan_delays(const struct sim *sim);
+/* The override of that kind for PATH, or NULL. */
+const struct override *override_find(const struct sim *sim, enum override_kind kind,
+				     const char *path);
+/* Sets or, with TEXT NULL, clears one; a HIDE has "" for its text. */
+void override_set(struct sim *sim, enum override_kind kind, const char *path, const char *text,
+		  size_t len, unsigned ms);
+void plan_free(struct sim *sim);
+/* What this run of sriov-manage shall do: takes one run from the plan. */
+const char *manage_next(struct sim *sim);
+
+/* --- tree.c --- */
+
+#define INO_ROOT 1 /* FUSE's number for the top directory */
+
+enum fixed {
+	FIXED_NONE,
+	FIXED_ROOT,
+	FIXED_SIM,
+	FIXED_CONTROL,
+	FIXED_MANAGE,
+	FIXED_HANG,
+	FIXED_BUS,
+	FIXED_PCI,
+	FIXED_PCI_DEVICES,
+	FIXED_PCI_DRIVERS,
+	FIXED_PCI_PROBE,
+	FIXED_PCI_AUTOPROBE,
+	FIXED_PCI_RESCAN,
+	FIXED_MDEV,
+	FIXED_MDEV_DEVICES,
+	FIXED_MDEV_DRIVERS,
+	FIXED_MDEV_DRIVER,
+	FIXED_CLASS,
+	FIXED_MDEV_BUS,
+	FIXED_DEVICES,
+	FIXED_MODULE,
+	FIXED_MODULE_NVIDIA,
+	FIXED_NVIDIA_VERSION,
+	FIXED_NVIDIA_STATE,
+	FIXED_MODULE_VGPU,
+	FIXED_VGPU_STATE,
+	FIXED_KERNEL,
+	FIXED_GROUPS,
+	N_FIXED,
+};
+
+/* Directories and links that belong to an object. */
+enum sub {
+	SUB_SELF,	   /* its own directory */
+	SUB_TYPES,	   /* mdev_supported_types */
+	SUB_NVIDIA,	   /* nvidia */
+	SUB_GROUP,	   /* kernel/iommu_groups/N */
+	SUB_GROUP_DEVICES, /* kernel/iommu_groups/N/devices */
+	SUB_LINK_BUS,	   /* its link in bus/BUS/devices */
+	SUB_LINK_DRIVER,   /* ... in its driver's directory */
+	SUB_LINK_CLASS,	   /* ... in class/mdev_bus */
+	SUB_LINK_GROUP,	   /* ... in its IOMMU group */
+	SUB_LINK_TYPE,	   /* ... in its type's devices */
+	SUB_TYPE = 256,		/* + index: a type's directory */
+	SUB_TYPE_DEVICES = 512, /* + index: its devices directory */
+	SUB_VIRTFN = 1024,	/* + index: virtfnN */
+};
+
+/* Attributes and links with a fixed name, whatever directory they are in. */
+enum leaf {
+	LEAF_NONE,
+	LEAF_VENDOR, LEAF_DEVICE, LEAF_CLASS_ID, LEAF_REVISION, LEAF_SUBVENDOR, LEAF_SUBDEVICE,
+	LEAF_MODALIAS, LEAF_UEVENT, LEAF_NUMA, LEAF_CPULIST, LEAF_CPUS, LEAF_ENABLE, LEAF_OVERRIDE,
+	LEAF_RESOURCE, LEAF_IRQ, LEAF_CONFIG, LEAF_ARI, LEAF_LINK_SPEED, LEAF_LINK_WIDTH,
+	LEAF_MAX_SPEED, LEAF_MAX_WIDTH, LEAF_DMA_BITS, LEAF_MSI_BUS, LEAF_PARITY, LEAF_TOTALVFS,
+	LEAF_NUMVFS, LEAF_OFFSET, LEAF_STRIDE, LEAF_VF_DEVICE, LEAF_VF_MSIX, LEAF_AUTOPROBE,
+	LEAF_DRIVER, LEAF_GROUP, LEAF_SUBSYSTEM, LEAF_PHYSFN,
+	LEAF_CREATE, LEAF_NAME, LEAF_DESCRIPTION, LEAF_AVAILABLE, LEAF_API,
+	LEAF_REMOVE, LEAF_MDEV_TYPE, LEAF_PARAMS, LEAF_VM_NAME,
+	LEAF_CREATABLE, LEAF_CURRENT,
+	LEAF_BIND, LEAF_UNBIND, LEAF_NEW_ID, LEAF_REMOVE_ID, LEAF_MODULE,
+	LEAF_GROUP_TYPE, LEAF_GROUP_REGIONS,
+};
+
+/* An inode number taken apart. */
+struct node {
+	uint64_t ino;
+	enum fixed fixed; /* FIXED_NONE: OBJ, SUB and LEAF say what it is */
+	struct object *obj;
+	unsigned sub;
+	enum leaf leaf;
+	unsigned mode; /* type and permissions */
+};
+
+struct entry {
+	char name[64];
+	uint64_t ino, order;
+	unsigned mode;
+};
+
+/* The entries of a directory, in the order it is read. */
+struct listing {
+	struct entry *v;
+	size_t n, size;
+};
+
+/* False when there is no such node, or no longer. */
+bool node_get(const struct sim *sim, uint64_t ino, struct node *ret);
+/* Finds NAME in the directory DIR. */
+bool node_lookup(const struct sim *sim, const struct node *dir, const char *name,
+		 struct node *ret);
+/* Its path below the top directory, without a leading slash. */
+void node_path(const struct sim *sim, const struct node *node, struct text *ret);
+/* What a link says. */
+void node_readlink(const struct sim *sim, const struct node *node, struct text *ret);
+void node_list(const struct sim *sim, const struct node *dir, struct listing *ret);
+/* Number of links as stat shows it. */
+unsigned node_nlink(const struct sim *sim, const struct node *node);
+/* Does it stay where it is as long as the host exists? */
+bool node_permanent(const struct node *node);
+/* Is it the simulator's own? */
+bool node_own(const struct node *node);
+/* Whether PATH leads to a node, and its path without links on the way. */
+bool path_resolve(const struct sim *sim, const char *path, struct text *canonical,
+		  struct node *ret);
+
+/* --- attr.c --- */
+
+/* The contents of an attribute, or -errno. */
+int attr_show(struct sim *sim, const struct node *node, struct text *ret);
+/* Might reading it have to wait? */
+bool attr_show_waits(const struct sim *sim, const struct node *node);
+/* A write of LEN bytes; 0 or -errno. May wait if attr_store_waits(). */
+int attr_store(struct sim *sim, uint64_t ino, const char *data, size_t len);
+bool attr_store_waits(const struct sim *sim);
+
+/* --- pcicfg.c --- */
+
+#define CONFIG_SIZE 4096
+/* The configuration space of DEV, as /sys shows it. */
+void pcicfg_build(const struct device *dev, unsigned char ret[CONFIG_SIZE]);
+
+/* --- control.c --- */
+
+/* Runs the command LINE. True: RET is its answer; false: what is wrong. */
+bool control_run(struct sim *sim, const char *line, struct reply *ret);
+
+/* --- disk.c --- */
+
+/* The plain files below DIR: made, renewed at reboot, taken away. */
+bool disk_start(struct sim *sim);
+void disk_boot(struct sim *sim);
+void disk_stop(struct sim *sim);
+/* Removes what an earlier simulator that did not end well left in DIR. */
+void disk_clean(int dir_fd);
+/* A process that has /dev/vfio/GROUP open appears below DIR/proc. */
+pid_t disk_process(struct sim *sim, const char *vm, const char *device, int group);
+void disk_process_end(struct sim *sim, pid_t pid);
+
+/* --- fs.c --- */
+
+/* Mounts at DIR/sys, serves until it is stopped, unmounts. MOUNTED, if not
+ * NULL, is called with ARG once mounted. Returns an exit status. Takes the lock. */
+int fs_serve(struct sim *sim, void (*mounted)(int), int arg);
+/* Asks the server to end. */
+void fs_stop(struct sim *sim);
+
+/* --- sriov_manage.c --- */
+
+extern const char sriov_manage_script[];
