@@ -68,12 +68,16 @@ static bool use_dir(struct sim *sim, const char *path, bool *made)
 static void unmount_stale(const char *dir)
 {
 	char path[PATH_MAX];
-	struct stat st;
 	pid_t pid;
+	int fd;
 
-	put(path, sizeof(path), "%s/sys", dir);
-	if (stat(path, &st) == 0 || errno != ENOTCONN)
+	put(path, sizeof(path), "%s/" CONTROL, dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 		return;
+	put(path, sizeof(path), "%s/sys", dir);
 	if (umount2(path, MNT_DETACH) == 0)
 		return;
 	pid = fork();
