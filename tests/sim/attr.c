@@ -15,17 +15,20 @@
 
 static void show_modalias(const struct device *dev, struct text *t)
 {
-	text_add(t, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->vendor, dev->device,
-		 dev->subvendor, dev->subdevice, dev->class >> 16 & 0xff, dev->class >> 8 & 0xff,
-		 dev->class & 0xff);
+	text_add(t, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->vendor,
+		 dev->device, dev->subvendor, dev->subdevice, dev->class >> 16 & 0xff,
+		 dev->class >> 8 & 0xff, dev->class & 0xff);
 }
 
 static void show_uevent(const struct device *dev, struct text *t)
 {
 	if (dev->driver)
 		text_add(t, "DRIVER=%s\n", dev->driver->name);
-	text_add(t, "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME=%s\n",
-		 dev->class, dev->vendor, dev->device, dev->subvendor, dev->subdevice, dev->name);
+	text_add(t,
+		 "PCI_CLASS=%X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\nPCI_SLOT_NAME="
+		 "%s\n",
+		 dev->class, dev->vendor, dev->device, dev->subvendor, dev->subdevice,
+		 dev->name);
 	text_add(t, "MODALIAS=");
 	show_modalias(dev, t);
 }
@@ -152,7 +155,8 @@ static void show_device(const struct device *dev, enum leaf leaf, struct text *t
 		break;
 	case LEAF_LINK_SPEED:
 	case LEAF_MAX_SPEED:
-		text_add(t, vf && leaf == LEAF_LINK_SPEED ? "Unknown\n" : "16.0 GT/s PCIe\n");
+		text_add(t, vf && leaf == LEAF_LINK_SPEED ? "Unknown\n"
+							  : "16.0 GT/s PCIe\n");
 		break;
 	case LEAF_LINK_WIDTH:
 	case LEAF_MAX_WIDTH:
@@ -200,7 +204,8 @@ static void show_description(const struct vgpu_type *type, struct text *t)
 		 heads, frl, type->framebuffer_mib, w, h, type->max_instance);
 }
 
-static void show_type(const struct device *dev, unsigned index, enum leaf leaf, struct text *t)
+static void show_type(const struct device *dev, unsigned index, enum leaf leaf,
+		      struct text *t)
 {
 	const struct vgpu_type *type = &dev->gpu->table->types[index];
 
@@ -223,14 +228,17 @@ static void show_vfio(const struct sim *sim, const struct device *dev, enum leaf
 	if (leaf == LEAF_PARAMS) {
 		text_add(t, "%s\n", dev->params);
 	} else if (leaf == LEAF_CURRENT) {
-		text_add(t, "%u\n", dev->current_type ?
-			 table->types[dev->current_type - 1].id + sim->type_offset : 0);
+		text_add(t, "%u\n",
+			 dev->current_type ? table->types[dev->current_type - 1].id +
+						     sim->type_offset
+					   : 0);
 	} else {
 		for (i = 0; i < table->n; i++) {
 			if (!type_offered(sim, table, i) || !type_available(dev, i))
 				continue;
 			text_add(t, "%s%-5u : %s\n", t->len ? "" : "ID    : vGPU Name\n",
-				 table->types[i].id + sim->type_offset, table->types[i].name);
+				 table->types[i].id + sim->type_offset,
+				 table->types[i].name);
 		}
 	}
 }
@@ -311,7 +319,8 @@ int attr_show(struct sim *sim, const struct node *n, struct text *ret)
 	}
 	o = override_of(sim, n, OVERRIDE_GARBAGE);
 	if (o) {
-		ret->len = o->text_len < sizeof(ret->buf) ? o->text_len : sizeof(ret->buf);
+		ret->len =
+			o->text_len < sizeof(ret->buf) ? o->text_len : sizeof(ret->buf);
 		memcpy(ret->buf, o->text, ret->len);
 		return 0;
 	}
@@ -321,7 +330,8 @@ int attr_show(struct sim *sim, const struct node *n, struct text *ret)
 
 /* --- writing --- */
 
-static int store_device(struct sim *sim, struct device *dev, enum leaf leaf, const char *text)
+static int store_device(struct sim *sim, struct device *dev, enum leaf leaf,
+			const char *text)
 {
 	uint64_t n;
 
@@ -351,7 +361,8 @@ static int store_params(char params[PARAMS_SIZE], const char *text)
 	return 0;
 }
 
-static int store_driver(struct sim *sim, struct driver *drv, enum leaf leaf, const char *text)
+static int store_driver(struct sim *sim, struct driver *drv, enum leaf leaf,
+			const char *text)
 {
 	switch (leaf) {
 	case LEAF_BIND:
@@ -366,8 +377,8 @@ static int store_driver(struct sim *sim, struct driver *drv, enum leaf leaf, con
 }
 
 /* TEXT is the written data, ended by a NUL in place of its last newline. */
-static int store(struct sim *sim, const struct node *n, const char *text, const char *data,
-		 size_t len)
+static int store(struct sim *sim, const struct node *n, const char *text,
+		 const char *data, size_t len)
 {
 	if (n->fixed)
 		return n->fixed == FIXED_PCI_PROBE ? driver_drivers_probe(sim, text) : 0;
@@ -378,7 +389,8 @@ static int store(struct sim *sim, const struct node *n, const char *text, const 
 	if (n->obj->kind == OBJECT_MDEV) {
 		if (n->leaf == LEAF_REMOVE)
 			return mdev_remove(sim, MDEV(n->obj), text);
-		return n->leaf == LEAF_PARAMS ? store_params(MDEV(n->obj)->params, text) : 0;
+		return n->leaf == LEAF_PARAMS ? store_params(MDEV(n->obj)->params, text)
+					      : 0;
 	}
 	if (n->sub == SUB_SELF)
 		return store_device(sim, DEVICE(n->obj), n->leaf, text);

@@ -30,7 +30,8 @@ static bool make_parents(int dir_fd, const char *path)
 	return true;
 }
 
-static bool make_file(int dir_fd, const char *path, const char *content, size_t len, mode_t mode)
+static bool make_file(int dir_fd, const char *path, const char *content, size_t len,
+		      mode_t mode)
 {
 	bool ok;
 	int fd;
@@ -53,9 +54,9 @@ void disk_boot(struct sim *sim)
 	if (sim->dir_fd < 0 || getrandom(r, sizeof(r), 0) != sizeof(r))
 		return;
 	put(text, sizeof(text),
-	    "%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", r[0], r[1],
-	    r[2], r[3], r[4], r[5], r[6] & 15, r[7], (r[8] & 0x3f) | 0x80, r[9], r[10], r[11],
-	    r[12], r[13], r[14], r[15]);
+	    "%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
+	    r[0], r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], (r[8] & 0x3f) | 0x80,
+	    r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
 	make_file(sim->dir_fd, BOOT_ID, text, strlen(text), 0444);
 }
 
@@ -68,14 +69,15 @@ bool disk_start(struct sim *sim)
 
 	disk_boot(sim);
 	return make_file(sim->dir_fd, NVIDIA_VERSION, version, strlen(version), 0444) &&
-	       make_file(sim->dir_fd, MANAGE, sriov_manage_script, strlen(sriov_manage_script),
-			 0755);
+	       make_file(sim->dir_fd, MANAGE, sriov_manage_script,
+			 strlen(sriov_manage_script), 0755);
 }
 
 /* Empties and removes the directory of one pretended process. */
 static void remove_process(int dir_fd, pid_t pid)
 {
-	static const char *const files[] = { "comm", "cmdline", "fd/0", "fd/1", "fd/2", "fd/31" };
+	static const char *const files[] = { "comm", "cmdline", "fd/0",
+					     "fd/1", "fd/2",	"fd/31" };
 	char path[64];
 	size_t i;
 
@@ -97,7 +99,8 @@ static void remove_processes(int dir_fd)
 	uint64_t pid;
 
 	while (d && (e = readdir(d))) {
-		if (number_parse(e->d_name, 10, &pid) && pid >= PID_FIRST && pid < INT32_MAX)
+		if (number_parse(e->d_name, 10, &pid) && pid >= PID_FIRST &&
+		    pid < INT32_MAX)
 			remove_process(dir_fd, (pid_t)pid);
 	}
 	if (d)
@@ -108,9 +111,9 @@ void disk_clean(int dir_fd)
 {
 	static const char *const files[] = { MANAGE, NVIDIA_VERSION, BOOT_ID };
 	static const char *const dirs[] = {
-		"usr/lib/nvidia",    "usr/lib",		"usr",	    "proc/driver/nvidia",
-		"proc/driver",	     "proc/sys/kernel/random", "proc/sys/kernel",
-		"proc/sys",	     "proc",
+		"usr/lib/nvidia",     "usr/lib",     "usr",
+		"proc/driver/nvidia", "proc/driver", "proc/sys/kernel/random",
+		"proc/sys/kernel",    "proc/sys",    "proc",
 	};
 	size_t i;
 
@@ -119,11 +122,6 @@ void disk_clean(int dir_fd)
 		unlinkat(dir_fd, files[i], 0);
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
 		unlinkat(dir_fd, dirs[i], AT_REMOVEDIR);
-}
-
-void disk_stop(struct sim *sim)
-{
-	disk_clean(sim->dir_fd);
 }
 
 static void make_link(int dir_fd, pid_t pid, int fd, const char *target)
@@ -141,10 +139,11 @@ pid_t disk_process(struct sim *sim, const char *vm, const char *device, int grou
 	char path[64], text[1024];
 	int len;
 
-	len = snprintf(text, sizeof(text),
-		       "/usr/bin/qemu-system-x86_64%c-name%cguest=%s,debug-threads=on%c-device%c"
-		       "{\"driver\":\"vfio-pci\",\"sysfsdev\":\"/sys/bus/%s/devices/%s\"}%c",
-		       0, 0, vm, 0, 0, strchr(device, '.') ? "pci" : "mdev", device, 0);
+	len = snprintf(
+		text, sizeof(text),
+		"/usr/bin/qemu-system-x86_64%c-name%cguest=%s,debug-threads=on%c-device%c"
+		"{\"driver\":\"vfio-pci\",\"sysfsdev\":\"/sys/bus/%s/devices/%s\"}%c",
+		0, 0, vm, 0, 0, strchr(device, '.') ? "pci" : "mdev", device, 0);
 	put(path, sizeof(path), "proc/%d/cmdline", (int)pid);
 	make_file(sim->dir_fd, path, text, (size_t)len, 0444);
 	put(path, sizeof(path), "proc/%d/comm", (int)pid);

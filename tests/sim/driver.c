@@ -53,7 +53,8 @@ static bool matches(const struct driver *drv, const struct device *dev)
 		return !strcmp(dev->override, drv->name);
 	if (!strcmp(dev->home, drv->name) || has_id(drv, dev->vendor, dev->device, NULL))
 		return true;
-	return !strcmp(drv->name, "nvidia") && dev->vendor == 0x10de && dev->class >> 16 == 3;
+	return !strcmp(drv->name, "nvidia") && dev->vendor == 0x10de &&
+	       dev->class >> 16 == 3;
 }
 
 void driver_attach(struct device *dev, struct driver *drv)
@@ -266,7 +267,8 @@ static int disable_vfs(struct sim *sim, struct gpu *gpu)
 
 static bool can_configure(const struct sim *sim, const struct device *dev)
 {
-	return dev->driver && (sim->raw_sriov || !strcmp(dev->driver->name, "pci-pf-stub"));
+	return dev->driver &&
+	       (sim->raw_sriov || !strcmp(dev->driver->name, "pci-pf-stub"));
 }
 
 /* The part under the locks that the kernel holds meanwhile. */

@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The FUSE server. Operations that may wait get a thread of their own, so
  * that they hold up nothing and finish even when their caller was killed. */
-#define FUSE_USE_VERSION 31
-
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "fs.h"
 
 #define FOREVER 86400.0
 #define ATTR_SIZE 4096
 #define NONCE_SHIFT 48
 
-/* The one mounted session, for those who have no request at hand. */
-static struct fuse_session *session;
-static time_t started;
 static uint64_t nonce;
+static struct handle *handles;
 
-/* An open control file: its answer. */
-struct conversation {
+/* An open directory, or an open control file with its last answer. */
+struct handle {
+	struct handle **from, *next; /* all of them, so that none is lost at the end */
+	struct listing listing;
 	struct reply reply;
 };
 
@@ -65,7 +61,7 @@ static void fill_stat(const struct sim *sim, const struct node *n, struct stat *
 	st->st_gid = getgid();
 	st->st_size = S_ISREG(n->mode) ? ATTR_SIZE : 0;
 	st->st_blksize = ATTR_SIZE;
-	st->st_atime = st->st_mtime = st->st_ctime = started;
+	st->st_atime = st->st_mtime = st->st_ctime = sim->started;
 }
 
 static void count(struct sim *sim, const struct node *n, enum counter c)
@@ -166,35 +162,62 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 /* --- directories --- */
 
+static struct handle *handle_new(struct fuse_file_info *fi)
+{
+	struct handle *h = xcalloc(1, sizeof(*h));
+
+	h->next = handles;
+	h->from = &handles;
+	if (handles)
+		handles->from = &h->next;
+	handles = h;
+	fi->fh = (uint64_t)(uintptr_t)h;
+	return h;
+}
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static void handle_free(struct handle *h)
+{
+	*h->from = h->next;
+	if (h->next)
+		h->next->from = h->from;
+	free(h->listing.v);
+	free(h->reply.buf);
+	free(h);
+}
+
+void fs_close(void)
+{
+	while (handles)
+		handle_free(handles);
+}
+
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct sim *sim = sim_of(req);
-	struct listing *l = xcalloc(1, sizeof(*l));
 	struct node n;
 	bool found = node_get(sim, ino, &n);
 
 	if (found) {
 		count(sim, &n, COUNT_READDIR);
-		node_list(sim, &n, l);
+		node_list(sim, &n, &handle_new(fi)->listing);
 	}
 	done(sim);
-	if (!found) {
-		free(l);
+	if (found)
+		fuse_reply_open(req, fi);
+	else
 		fuse_reply_err(req, ENOENT);
-		return;
-	}
-	fi->fh = (uint64_t)(uintptr_t)l;
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		free(l->v);
-		free(l);
-	}
 }
 
 /* Entries are numbered from 1, behind "." and "..". */
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
-	const struct listing *l = (const struct listing *)(uintptr_t)fi->fh;
+	const struct listing *l = &handle_of(fi)->listing;
 	char *buf = xcalloc(size, 1);
 	size_t used = 0, i, len;
 
@@ -207,7 +230,8 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			st.st_ino = l->v[i - 2].ino;
 			st.st_mode = l->v[i - 2].mode;
 		}
-		len = fuse_add_direntry(req, buf + used, size - used, name, &st, (off_t)i + 1);
+		len = fuse_add_direntry(req, buf + used, size - used, name, &st,
+					(off_t)i + 1);
 		if (len > size - used)
 			break;
 		used += len;
@@ -218,11 +242,11 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct listing *l = (struct listing *)(uintptr_t)fi->fh;
+	struct sim *sim = sim_of(req);
 
 	(void)ino;
-	free(l->v);
-	free(l);
+	handle_free(handle_of(fi));
+	done(sim);
 	fuse_reply_err(req, 0);
 }
 
@@ -268,7 +292,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		count_open(sim, &n, fi->flags);
 		fi->direct_io = 1;
 		if (n.fixed == FIXED_CONTROL)
-			fi->fh = (uint64_t)(uintptr_t)xcalloc(1, sizeof(struct conversation));
+			handle_new(fi);
 		else if (n.fixed == FIXED_MANAGE) /* a run, however many reads it takes */
 			fi->fh = (uint64_t)(uintptr_t)manage_next(sim);
 	}
@@ -281,21 +305,20 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct conversation *c = (struct conversation *)(uintptr_t)fi->fh;
-
-	if (ino == (uint64_t)FIXED_CONTROL << 20 && c) {
-		free(c->reply.buf);
-		free(c);
-	}
-	fuse_reply_err(req, 0);
+	if (ino == (uint64_t)FIXED_CONTROL << 20)
+		op_releasedir(req, ino, fi);
+	else
+		fuse_reply_err(req, 0);
 }
 
-static void reply_slice(fuse_req_t req, const char *buf, size_t len, size_t size, off_t off)
+static void reply_slice(fuse_req_t req, const char *buf, size_t len, size_t size,
+			off_t off)
 {
 	if (off >= (off_t)len)
 		fuse_reply_buf(req, NULL, 0);
 	else
-		fuse_reply_buf(req, buf + off, len - (size_t)off < size ? len - (size_t)off : size);
+		fuse_reply_buf(req, buf + off,
+			       len - (size_t)off < size ? len - (size_t)off : size);
 }
 
 static int read_attr(struct sim *sim, uint64_t ino, struct text *t)
@@ -346,16 +369,13 @@ static void *perform_alone(void *arg)
 	return NULL;
 }
 
-/* Hands JOB over to a new thread. Signals stay with the main thread. */
+/* Hands JOB over to a new thread. */
 static bool detach(struct sim *sim, struct job *job)
 {
-	sigset_t all, old;
 	pthread_attr_t attr;
 	pthread_t thread;
 	int r;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, 256 * 1024);
@@ -364,7 +384,6 @@ static bool detach(struct sim *sim, struct job *job)
 	if (r)
 		sim->n_async--;
 	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return !r;
 }
 
@@ -385,7 +404,8 @@ static void dispatch(struct sim *sim, const struct job *job, bool waits)
 	own = xcalloc(1, sizeof(*own));
 	*own = *job;
 	if (job->write)
-		own->data = own->copy = memcpy(xcalloc(job->size, 1), job->data, job->size);
+		own->data = own->copy =
+			memcpy(xcalloc(job->size, 1), job->data, job->size);
 	waits = detach(sim, own);
 	pthread_mutex_unlock(&sim->lock);
 	if (waits)
@@ -400,7 +420,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct sim *sim = sim_of(req);
 	struct job job = { .req = req, .sim = sim, .ino = ino, .size = size, .off = off };
-	const struct conversation *c = (const struct conversation *)(uintptr_t)fi->fh;
+	const struct reply *reply;
 	const char *text = NULL;
 	struct node n;
 	bool found = node_get(sim, ino, &n);
@@ -414,10 +434,11 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 
 		done(sim);
 		put(line, sizeof(line), "%s\n", text ? text : "");
-		if (text)
-			reply_slice(req, line, strlen(line), size, off);
+		reply = text ? NULL : &handle_of(fi)->reply;
+		if (reply)
+			reply_slice(req, reply->buf, reply->len, size, off);
 		else
-			reply_slice(req, c->reply.buf, c->reply.len, size, off);
+			reply_slice(req, line, strlen(line), size, off);
 		return;
 	}
 	if (found)
@@ -426,7 +447,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 /* The answer's first line is "ok" or "error", what follows is its text. */
-static void control(fuse_req_t req, struct sim *sim, struct conversation *c, const char *buf,
+static void control(fuse_req_t req, struct sim *sim, struct reply *ret, const char *buf,
 		    size_t size)
 {
 	char *line = memcpy(xcalloc(size + 1, 1), buf, size);
@@ -438,28 +459,33 @@ static void control(fuse_req_t req, struct sim *sim, struct conversation *c, con
 	put(name, sizeof(name), "%s", sim->forget_name);
 	sim->forget_dir = 0;
 	done(sim);
-	c->reply.len = 0;
-	reply_add(&c->reply, "%s\n%s", ok ? "ok" : "error", reply.buf ? reply.buf : "");
+	ret->len = 0;
+	reply_add(ret, "%s\n%s", ok ? "ok" : "error", reply.buf ? reply.buf : "");
 	if (dir)
-		fuse_lowlevel_notify_inval_entry(session, dir, name, strlen(name));
+		fs_forget(dir, name);
 	free(reply.buf);
 	free(line);
 	fuse_reply_write(req, size);
 }
 
-static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
-		     struct fuse_file_info *fi)
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+		     off_t off, struct fuse_file_info *fi)
 {
 	struct sim *sim = sim_of(req);
 	struct job job = {
-		.req = req, .sim = sim, .ino = ino, .write = true, .size = size, .data = buf,
+		.req = req,
+		.sim = sim,
+		.ino = ino,
+		.write = true,
+		.size = size,
+		.data = buf,
 	};
 	struct node n;
 
 	(void)off; /* sysfs hands every write to the driver whole */
 	if (node_get(sim, ino, &n)) {
 		if (n.fixed == FIXED_CONTROL) {
-			control(req, sim, (struct conversation *)(uintptr_t)fi->fh, buf, size);
+			control(req, sim, &handle_of(fi)->reply, buf, size);
 			return;
 		}
 		count(sim, &n, COUNT_WRITE);
@@ -479,7 +505,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	fuse_reply_err(req, EACCES);
 }
 
-static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+		     dev_t dev)
 {
 	(void)parent;
 	(void)name;
@@ -498,14 +525,15 @@ static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	op_mknod(req, parent, name, 0, 0);
 }
 
-static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
+static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent,
+		       const char *name)
 {
 	(void)link;
 	op_mknod(req, parent, name, 0, 0);
 }
 
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-		      const char *newname, unsigned flags)
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t newparent, const char *newname, unsigned flags)
 {
 	(void)newparent;
 	(void)newname;
@@ -521,7 +549,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 				  FUSE_CAP_ATOMIC_O_TRUNC);
 }
 
-static const struct fuse_lowlevel_ops ops = {
+const struct fuse_lowlevel_ops fs_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
 	.getattr = op_getattr,
@@ -542,72 +570,3 @@ static const struct fuse_lowlevel_ops ops = {
 	.symlink = op_symlink,
 	.rename = op_rename,
 };
-
-/* --- serving --- */
-
-void fs_stop(struct sim *sim)
-{
-	(void)sim;
-	if (session)
-		kill(getpid(), SIGTERM);
-}
-
-/* Ends what still waits and lets its threads come back. */
-static void drain(struct sim *sim)
-{
-	size_t i;
-
-	pthread_mutex_lock(&sim->lock);
-	sim->stopping = true;
-	while (sim->n_async) {
-		struct timespec ts;
-
-		pthread_cond_broadcast(&sim->halted);
-		pthread_cond_broadcast(&sim->changed);
-		for (i = 0; i < sim->n_gpus; i++)
-			pthread_cond_broadcast(&sim->gpus[i].lane);
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		ts.tv_sec++;
-		pthread_cond_timedwait(&sim->changed, &sim->lock, &ts);
-	}
-	pthread_mutex_unlock(&sim->lock);
-}
-
-static int serve(struct sim *sim, const char *mountpoint, void (*mounted)(int), int arg)
-{
-	int r;
-
-	if (fuse_set_signal_handlers(session) < 0)
-		return 1;
-	if (fuse_session_mount(session, mountpoint) < 0)
-		return 1;
-	if (mounted)
-		mounted(arg);
-	r = fuse_session_loop_mt(session, 0);
-	fuse_remove_signal_handlers(session);
-	drain(sim);
-	fuse_session_unmount(session);
-	return r < 0;
-}
-
-int fs_serve(struct sim *sim, void (*mounted)(int), int arg)
-{
-	const char *options = getuid() ? "default_permissions,fsname=vgpusim" :
-					 "default_permissions,fsname=vgpusim,allow_other";
-	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	char mountpoint[4096];
-	int r = 1;
-
-	put(mountpoint, sizeof(mountpoint), "%s/sys", sim->dir);
-	started = time(NULL);
-	if (fuse_opt_add_arg(&args, "vgpusim") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
-	    fuse_opt_add_arg(&args, options) == 0)
-		session = fuse_session_new(&args, &ops, sizeof(ops), sim);
-	if (session) {
-		r = serve(sim, mountpoint, mounted, arg);
-		fuse_session_destroy(session);
-	}
-	session = NULL;
-	fuse_opt_free_args(&args);
-	return r;
-}

@@ -15,7 +15,8 @@ struct parser {
 	struct sim *sim;
 };
 
-__attribute__((format(printf, 2, 3))) static bool bad(const struct parser *p, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool bad(const struct parser *p,
+						      const char *fmt, ...)
 {
 	va_list ap;
 
@@ -106,8 +107,8 @@ static bool load_types(const struct parser *p, const char *file, const char *ids
 	struct vgpu_type t;
 	FILE *f;
 
-	put(path, sizeof(path), "%.*s%s", slash && *file != '/' ? (int)(slash - p->path) + 1 : 0,
-	    p->path, file);
+	put(path, sizeof(path), "%.*s%s",
+	    slash && *file != '/' ? (int)(slash - p->path) + 1 : 0, p->path, file);
 	f = fopen(path, "re");
 	if (!f)
 		return bad(p, "%s: %s", path, strerror(errno));
@@ -213,7 +214,7 @@ static bool read_device(const struct parser *p, char **words, size_t n)
 	c.device = (uint16_t)device;
 	c.subvendor = (uint16_t)subvendor;
 	c.subdevice = (uint16_t)subdevice;
-	c.class = (uint32_t)class;
+	c.class = (uint32_t) class;
 	c.numa = (int)numa;
 	put(c.driver, sizeof(c.driver), "%s", driver ? driver : "");
 	p->sim->confs = xrealloc(p->sim->confs, p->sim->n_confs + 1, sizeof(c));
@@ -233,7 +234,8 @@ static bool read_line(const struct parser *p, char *line)
 		return true;
 	}
 	if (!strcmp(words[0], "types"))
-		return p->sim->n_gpus ? bad(p, "types after a gpu") : read_types(p, words, n);
+		return p->sim->n_gpus ? bad(p, "types after a gpu")
+				      : read_types(p, words, n);
 	if (!strcmp(words[0], "gpu"))
 		return read_gpu(p, words, n);
 	if (!strcmp(words[0], "device"))
@@ -261,6 +263,8 @@ bool hostfile_load(struct sim *sim, const char *path)
 	fclose(f);
 	if (ok && !sim->n_gpus)
 		ok = bad(&p, "no gpu");
+	if (!ok)
+		hostfile_free(sim);
 	return ok;
 }
 

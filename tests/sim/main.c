@@ -32,8 +32,9 @@ struct options {
 static void usage(FILE *f)
 {
 	fputs("Usage: vgpusim [OPTIONS] HOSTFILE DIR           mount at DIR/sys\n"
-	      "       vgpusim [OPTIONS] HOSTFILE DIR -- CMD…   ... only while CMD runs\n"
-	      "       vgpusim ctl DIR COMMAND [ARG…]           steer a running simulation\n"
+	      "       vgpusim [OPTIONS] HOSTFILE DIR -- CMD    ... only while CMD runs\n"
+	      "       vgpusim ctl DIR COMMAND [ARG…]           steer a running "
+	      "simulation\n"
 	      "       vgpusim stop DIR                         end it\n"
 	      "  -f, --foreground   do not become a daemon\n"
 	      "  --hosts DIR        where host files are looked up by name\n"
@@ -87,6 +88,17 @@ static void unmount_stale(const char *dir)
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
+}
+
+static bool is_running(const struct sim *sim)
+{
+	struct stat st;
+
+	unmount_stale(sim->dir);
+	if (fstatat(sim->dir_fd, CONTROL, &st, 0) < 0)
+		return false;
+	fprintf(stderr, "vgpusim: %s: a simulation is running\n", sim->dir);
+	return true;
 }
 
 static void clean(struct sim *sim)
@@ -161,7 +173,8 @@ static int main_ctl(char **argv)
 	r = converse(argv[0], line, false);
 	free(line);
 	if (r < 0)
-		fprintf(stderr, "vgpusim: no simulation at %s: %s\n", argv[0], strerror(errno));
+		fprintf(stderr, "vgpusim: no simulation at %s: %s\n", argv[0],
+			strerror(errno));
 	return r != 0;
 }
 
@@ -181,11 +194,12 @@ static int main_stop(char **argv)
 	if (!use_dir(&sim, argv[0], &made))
 		return 1;
 	r = converse(sim.dir, "stop", true);
-	for (i = 0; r == 0 && i < 2000 && fstatat(sim.dir_fd, "sys", &st, 0) == 0; i++)
+	for (i = 0; r >= 0 && i < 2000 && fstatat(sim.dir_fd, "sys", &st, 0) == 0; i++)
 		usleep(5000);
-	unmount_stale(sim.dir);
-	if (r)
+	if (r < 0) {
+		unmount_stale(sim.dir);
 		clean(&sim);
+	}
 	r = fstatat(sim.dir_fd, "sys", &st, 0);
 	if (r == 0)
 		fprintf(stderr, "vgpusim: %s/sys is still there\n", sim.dir);
@@ -212,6 +226,15 @@ static void announce(int fd)
 	close(fd);
 }
 
+/* Forgets SIM without touching what its server has on disk. */
+static void discard(struct sim *sim)
+{
+	sim_free(sim);
+	if (sim->dir_fd >= 0)
+		close(sim->dir_fd);
+	free(sim->dir);
+}
+
 static int serve(struct sim *sim, bool made, void (*mounted)(int), int arg)
 {
 	int r = 1;
@@ -221,15 +244,10 @@ static int serve(struct sim *sim, bool made, void (*mounted)(int), int arg)
 		r = fs_serve(sim, mounted, arg);
 	else
 		perror("vgpusim: files below DIR");
-	sim_free(sim);
-	disk_stop(sim);
+	clean(sim);
 	if (made)
 		rmdir(sim->dir);
-	unlinkat(sim->dir_fd, "sys", AT_REMOVEDIR);
-	if (made)
-		rmdir(sim->dir);
-	close(sim->dir_fd);
-	free(sim->dir);
+	discard(sim);
 	return r;
 }
 
@@ -254,6 +272,7 @@ static pid_t start(struct sim *sim, bool made, bool attached)
 	}
 	close(ready[1]);
 	put(path, sizeof(path), "%s/sys/bus", sim->dir);
+	discard(sim);
 	if (read(ready[0], &byte, 1) != 1 || stat(path, &st) < 0) {
 		waitpid(pid, NULL, 0);
 		pid = -1;
@@ -327,21 +346,18 @@ static int main_serve(const struct options *o, const char *host, const char *dir
 {
 	struct sim sim = { .dir_fd = -1 };
 	char path[PATH_MAX];
-	struct stat st;
 	bool made;
 
-	if (!find_host(o, host, path) || !hostfile_load(&sim, path) || !use_dir(&sim, dir, &made))
+	if (!find_host(o, host, path) || !hostfile_load(&sim, path))
 		return 125;
-	unmount_stale(sim.dir);
-	put(path, sizeof(path), "%s/" CONTROL, sim.dir);
-	if (stat(path, &st) == 0) {
-		fprintf(stderr, "vgpusim: %s: a simulation is running\n", dir);
-		return 125;
-	}
 	hostfile_resize(&sim, o->gpus, o->vfs);
-	clean(&sim);
 	sim_init(&sim);
 	sim.latency_ms = o->latency_ms;
+	if (!use_dir(&sim, dir, &made) || is_running(&sim)) {
+		discard(&sim);
+		return 125;
+	}
+	clean(&sim);
 	if (o->command)
 		return serve_while(&sim, made, o->command);
 	if (o->foreground)
@@ -365,9 +381,12 @@ static bool number(const char *name, const char *text, unsigned *ret)
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
-		{ "foreground", no_argument, NULL, 'f' }, { "hosts", required_argument, NULL, 'H' },
-		{ "vfs", required_argument, NULL, 'v' },  { "gpus", required_argument, NULL, 'g' },
-		{ "latency", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "hosts", required_argument, NULL, 'H' },
+		{ "vfs", required_argument, NULL, 'v' },
+		{ "gpus", required_argument, NULL, 'g' },
+		{ "latency", required_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool ok = true;

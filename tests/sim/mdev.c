@@ -43,7 +43,8 @@ bool mdev_parent(const struct device *dev)
 
 bool vfio_parent(const struct device *dev)
 {
-	return dev->role == ROLE_VF && dev->gpu->framework == FRAMEWORK_VFIO && offering(dev);
+	return dev->role == ROLE_VF && dev->gpu->framework == FRAMEWORK_VFIO &&
+	       offering(dev);
 }
 
 /* The VF has its one vGPU, or is making or losing it. */
@@ -139,7 +140,8 @@ void mdev_del(struct sim *sim, struct mdev *mdev)
 		mdev_idle(sim, mdev);
 	if (mdev->reserved)
 		gpu_give(mdev->parent->gpu);
-	if ((mdev->state == MDEV_CREATING || mdev->state == MDEV_STUCK) && sim->n_blockers)
+	if ((mdev->state == MDEV_CREATING || mdev->state == MDEV_STUCK) &&
+	    sim->n_blockers)
 		sim->n_blockers--;
 	htab_del(&sim->by_uuid, &mdev->by_uuid);
 	sim->n_mdevs--;
@@ -222,7 +224,8 @@ static int driver_creates(struct sim *sim, struct mdev *mdev, const struct plan 
 	return r;
 }
 
-static int create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len)
+static int create(struct sim *sim, struct device *dev, unsigned type, const char *text,
+		  size_t len)
 {
 	struct plan plan = plan_next(sim, OP_CREATE);
 	uint64_t epoch = sim->epoch;
@@ -258,7 +261,8 @@ static void count_max(struct sim *sim, enum counter c, uint64_t value)
 		sim->counters[c] = value;
 }
 
-int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len)
+int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text,
+		size_t len)
 {
 	struct gpu *gpu = dev->gpu;
 	int r;
@@ -331,7 +335,8 @@ static int type_index(const struct sim *sim, const struct type_table *table, uin
 	unsigned i;
 
 	for (i = 0; i < table->n; i++) {
-		if (table->types[i].id + sim->type_offset == id && type_offered(sim, table, i))
+		if (table->types[i].id + sim->type_offset == id &&
+		    type_offered(sim, table, i))
 			return (int)i;
 	}
 	return -1;

@@ -138,7 +138,8 @@ static struct root *root_get(struct sim *sim, uint32_t port)
 	}
 	root = xcalloc(1, sizeof(*root));
 	root->bus = bus;
-	put(root->name, sizeof(root->name), "pci%04x:%02x", bus >> 8 & 0xffff, bus & 0xff);
+	put(root->name, sizeof(root->name), "pci%04x:%02x", bus >> 8 & 0xffff,
+	    bus & 0xff);
 	object_add(sim, &root->obj, OBJECT_ROOT);
 	sim->roots = xrealloc(sim->roots, sim->n_roots + 1, sizeof(root));
 	sim->roots[sim->n_roots++] = root;
@@ -153,7 +154,8 @@ struct device *device_find(const struct sim *sim, uint32_t bdf)
 }
 
 /* Puts a copy of MODEL into the tree, below PORT unless it is one. */
-static struct device *device_add(struct sim *sim, const struct device *model, uint32_t port)
+static struct device *device_add(struct sim *sim, const struct device *model,
+				 uint32_t port)
 {
 	struct device *dev = xcalloc(1, sizeof(*dev));
 
@@ -301,8 +303,8 @@ static void add_others(struct sim *sim)
 
 void sim_init(struct sim *sim)
 {
-	static const char *const drivers[] = { "nvidia", "pcieport", "nvme", "pci-pf-stub",
-					       "vfio-pci" };
+	static const char *const drivers[] = { "nvidia", "pcieport", "nvme",
+					       "pci-pf-stub", "vfio-pci" };
 	size_t i;
 
 	pthread_mutex_init(&sim->lock, NULL);

@@ -75,7 +75,7 @@ static void build_pcie(const struct device *dev, unsigned char *c)
 	put16(c, CAP_PCIE + 2, port ? 0x0142 : 0x0002);
 	put32(c, CAP_PCIE + 4, port ? 0x00008001 : 0x10008de1);
 	put16(c, CAP_PCIE + 8, vf ? 0 : 0x2930);
-	put32(c, CAP_PCIE + 12, 0x00453104);	/* up to 16 GT/s, x16 */
+	put32(c, CAP_PCIE + 12, 0x00453104);	  /* up to 16 GT/s, x16 */
 	put16(c, CAP_PCIE + 18, vf ? 0 : 0x1104); /* at 16 GT/s, x16 */
 	put32(c, CAP_PCIE + 36, 0x00000813);
 	put32(c, CAP_PCIE + 44, 0x0000001e);

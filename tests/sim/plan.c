@@ -38,12 +38,14 @@ bool plan_delays(const struct sim *sim)
 	return false;
 }
 
-static struct override *find(const struct sim *sim, enum override_kind kind, const char *path)
+static struct override *find(const struct sim *sim, enum override_kind kind,
+			     const char *path)
 {
 	size_t i;
 
 	for (i = 0; i < sim->n_overrides; i++) {
-		if (sim->overrides[i].kind == kind && !strcmp(sim->overrides[i].path, path))
+		if (sim->overrides[i].kind == kind &&
+		    !strcmp(sim->overrides[i].path, path))
 			return &sim->overrides[i];
 	}
 	return NULL;
@@ -55,8 +57,8 @@ const struct override *override_find(const struct sim *sim, enum override_kind k
 	return find(sim, kind, path);
 }
 
-void override_set(struct sim *sim, enum override_kind kind, const char *path, const char *text,
-		  size_t len, unsigned ms)
+void override_set(struct sim *sim, enum override_kind kind, const char *path,
+		  const char *text, size_t len, unsigned ms)
 {
 	struct override *o = find(sim, kind, path);
 
@@ -69,7 +71,9 @@ void override_set(struct sim *sim, enum override_kind kind, const char *path, co
 		return;
 	sim->overrides = xrealloc(sim->overrides, sim->n_overrides + 1, sizeof(*o));
 	o = &sim->overrides[sim->n_overrides++];
-	*o = (struct override){ .kind = kind, .path = xstrdup(path), .text_len = len, .ms = ms };
+	*o = (struct override){
+		.kind = kind, .path = xstrdup(path), .text_len = len, .ms = ms
+	};
 	o->text = memcpy(xcalloc(len + 1, 1), text, len);
 }
 
@@ -89,10 +93,12 @@ void plan_free(struct sim *sim)
 
 const char *manage_next(struct sim *sim)
 {
-	static const char *const names[] = { "normal", "noop", "fail", "unbound", "hang" };
+	static const char *const names[] = { "normal", "noop", "fail", "unbound",
+					     "hang" };
 	enum manage_mode mode = sim->manage;
 
-	if (mode != MANAGE_NORMAL && sim->manage_left != UINT64_MAX && !--sim->manage_left)
+	if (mode != MANAGE_NORMAL && sim->manage_left != UINT64_MAX &&
+	    !--sim->manage_left)
 		sim->manage = MANAGE_NORMAL;
 	return names[mode];
 }

@@ -42,8 +42,8 @@ enum object_kind { OBJECT_ROOT, OBJECT_DEVICE, OBJECT_MDEV, OBJECT_DRIVER };
 struct object {
 	struct hnode by_serial;
 	enum object_kind kind;
-	bool dead;  /* out of the tree, waiting to be freed */
-	int group;  /* IOMMU group, -1 if none */
+	bool dead; /* out of the tree, waiting to be freed */
+	int group; /* IOMMU group, -1 if none */
 	struct object *next_dead;
 };
 
@@ -85,8 +85,8 @@ struct device {
 	char home[DRIVER_SIZE]; /* the driver it gets at boot, "" for none */
 	struct driver *driver;
 	char override[64];
-	struct mdev *mdevs;  /* its children */
-	bool unregistering;  /* the driver is leaving, waiting for its children */
+	struct mdev *mdevs;    /* its children */
+	bool unregistering;    /* the driver is leaving, waiting for its children */
 	unsigned current_type; /* FRAMEWORK_VFIO: index + 1 of the vGPU's type */
 	char params[PARAMS_SIZE];
 	pid_t holder; /* pretended process that has its VFIO group open */
@@ -160,8 +160,8 @@ struct rule {
 	enum operation op;
 	uint64_t from;
 	bool onward;
-	int errnum;   /* fail with it ... */
-	bool after;   /* ... after having done the work */
+	int errnum; /* fail with it ... */
+	bool after; /* ... after having done the work */
 	unsigned delay_ms;
 };
 
@@ -209,7 +209,8 @@ struct sim {
 	pthread_cond_t halted;	/* reboot or stop: nobody sleeps on */
 	uint64_t epoch;		/* number of reboots */
 	bool stopping;
-	unsigned n_async;   /* operations in threads of their own */
+	time_t started;	     /* the time that files show */
+	unsigned n_async;    /* operations in threads of their own */
 	unsigned n_blockers; /* reasons why an operation might have to wait */
 
 	/* from the host file */
@@ -261,7 +262,7 @@ struct sim {
 	/* below DIR */
 	int dir_fd;
 	char *dir;
-	pid_t next_pid;
+	pid_t next_pid; /* of the pretended processes */
 };
 
 /* --- hostfile.c --- */
@@ -337,7 +338,8 @@ bool vfio_parent(const struct device *dev);
 unsigned type_available(const struct device *dev, unsigned index);
 struct mdev *mdev_find(const struct sim *sim, const char *uuid);
 /* The writes to create and remove: LEN bytes at TEXT. */
-int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text, size_t len);
+int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text,
+		size_t len);
 int mdev_remove(struct sim *sim, struct mdev *mdev, const char *text);
 /* Takes MDEV out of the tree at once. */
 void mdev_del(struct sim *sim, struct mdev *mdev);
@@ -365,13 +367,13 @@ bool plan_delays(const struct sim *sim);
 const struct override *override_find(const struct sim *sim, enum override_kind kind,
 				     const char *path);
 /* Sets or, with TEXT NULL, clears one; a HIDE has "" for its text. */
-void override_set(struct sim *sim, enum override_kind kind, const char *path, const char *text,
-		  size_t len, unsigned ms);
+void override_set(struct sim *sim, enum override_kind kind, const char *path,
+		  const char *text, size_t len, unsigned ms);
 void plan_free(struct sim *sim);
 /* What this run of sriov-manage shall do: takes one run from the plan. */
 const char *manage_next(struct sim *sim);
 
-/* --- tree.c --- */
+/* --- tree.c, lookup.c --- */
 
 #define INO_ROOT 1 /* FUSE's number for the top directory */
 
@@ -409,22 +411,23 @@ enum fixed {
 
 /* Directories and links that belong to an object. */
 enum sub {
-	SUB_SELF,	   /* its own directory */
-	SUB_TYPES,	   /* mdev_supported_types */
-	SUB_NVIDIA,	   /* nvidia */
-	SUB_GROUP,	   /* kernel/iommu_groups/N */
-	SUB_GROUP_DEVICES, /* kernel/iommu_groups/N/devices */
-	SUB_LINK_BUS,	   /* its link in bus/BUS/devices */
-	SUB_LINK_DRIVER,   /* ... in its driver's directory */
-	SUB_LINK_CLASS,	   /* ... in class/mdev_bus */
-	SUB_LINK_GROUP,	   /* ... in its IOMMU group */
-	SUB_LINK_TYPE,	   /* ... in its type's devices */
+	SUB_SELF,		/* its own directory */
+	SUB_TYPES,		/* mdev_supported_types */
+	SUB_NVIDIA,		/* nvidia */
+	SUB_GROUP,		/* kernel/iommu_groups/N */
+	SUB_GROUP_DEVICES,	/* kernel/iommu_groups/N/devices */
+	SUB_LINK_BUS,		/* its link in bus/BUS/devices */
+	SUB_LINK_DRIVER,	/* ... in its driver's directory */
+	SUB_LINK_CLASS,		/* ... in class/mdev_bus */
+	SUB_LINK_GROUP,		/* ... in its IOMMU group */
+	SUB_LINK_TYPE,		/* ... in its type's devices */
 	SUB_TYPE = 256,		/* + index: a type's directory */
 	SUB_TYPE_DEVICES = 512, /* + index: its devices directory */
 	SUB_VIRTFN = 1024,	/* + index: virtfnN */
 };
 
 /* Attributes and links with a fixed name, whatever directory they are in. */
+/* clang-format off */
 enum leaf {
 	LEAF_NONE,
 	LEAF_VENDOR, LEAF_DEVICE, LEAF_CLASS_ID, LEAF_REVISION, LEAF_SUBVENDOR, LEAF_SUBDEVICE,
@@ -439,6 +442,7 @@ enum leaf {
 	LEAF_BIND, LEAF_UNBIND, LEAF_NEW_ID, LEAF_REMOVE_ID, LEAF_MODULE,
 	LEAF_GROUP_TYPE, LEAF_GROUP_REGIONS,
 };
+/* clang-format on */
 
 /* An inode number taken apart. */
 struct node {
@@ -505,17 +509,16 @@ bool control_run(struct sim *sim, const char *line, struct reply *ret);
 
 /* --- disk.c --- */
 
-/* The plain files below DIR: made, renewed at reboot, taken away. */
+/* Makes the plain files below DIR; a reboot renews some. */
 bool disk_start(struct sim *sim);
 void disk_boot(struct sim *sim);
-void disk_stop(struct sim *sim);
-/* Removes what an earlier simulator that did not end well left in DIR. */
+/* Takes them away, also those of a simulator that did not end well. */
 void disk_clean(int dir_fd);
 /* A process that has /dev/vfio/GROUP open appears below DIR/proc. */
 pid_t disk_process(struct sim *sim, const char *vm, const char *device, int group);
 void disk_process_end(struct sim *sim, pid_t pid);
 
-/* --- fs.c --- */
+/* --- serve.c --- */
 
 /* Mounts at DIR/sys, serves until it is stopped, unmounts. MOUNTED, if not
  * NULL, is called with ARG once mounted. Returns an exit status. Takes the lock. */

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names and inode numbers. No node is stored anywhere: a number says which
  * object it belongs to and which part of it it is. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sim.h"
+#include "tree.h"
 
 #define DIR_MODE (S_IFDIR | 0755)
 #define LINK_MODE (S_IFLNK | 0777)
 #define RO (S_IFREG | 0444)
 #define RW (S_IFREG | 0644)
 #define WO (S_IFREG | 0200)
-
-/* 16 bits of nonce (see fs.c), 28 of serial, 12 of sub, 8 of leaf. */
-#define SERIAL_OF(ino) ((ino) >> 20 & 0xfffffff)
-#define INO(serial, sub, leaf) ((uint64_t)(serial) << 20 | (uint64_t)(sub) << 8 | (uint64_t)(leaf))
 
 static const struct {
 	const char *name;
@@ -112,6 +106,7 @@ static const struct {
 };
 
 /* Which leaves may be in which directory, each list ended by LEAF_NONE. */
+/* clang-format off */
 static const enum leaf device_leaves[] = {
 	LEAF_VENDOR, LEAF_DEVICE, LEAF_CLASS_ID, LEAF_DRIVER, LEAF_NUMA, LEAF_PHYSFN,
 	LEAF_GROUP, LEAF_NUMVFS, LEAF_TOTALVFS, LEAF_REVISION, LEAF_SUBVENDOR, LEAF_SUBDEVICE,
@@ -120,47 +115,24 @@ static const enum leaf device_leaves[] = {
 	LEAF_MAX_SPEED, LEAF_MAX_WIDTH, LEAF_DMA_BITS, LEAF_MSI_BUS, LEAF_PARITY, LEAF_OFFSET,
 	LEAF_STRIDE, LEAF_VF_DEVICE, LEAF_VF_MSIX, LEAF_AUTOPROBE, LEAF_SUBSYSTEM, LEAF_NONE,
 };
-static const enum leaf type_leaves[] = { LEAF_CREATE,	 LEAF_NAME, LEAF_DESCRIPTION,
-					 LEAF_AVAILABLE, LEAF_API,  LEAF_NONE };
-static const enum leaf vfio_leaves[] = { LEAF_CREATABLE, LEAF_CURRENT, LEAF_PARAMS, LEAF_NONE };
+static const enum leaf type_leaves[] = {
+	LEAF_CREATE, LEAF_NAME, LEAF_DESCRIPTION, LEAF_AVAILABLE, LEAF_API, LEAF_NONE,
+};
+static const enum leaf vfio_leaves[] = {
+	LEAF_CREATABLE, LEAF_CURRENT, LEAF_PARAMS, LEAF_NONE,
+};
 static const enum leaf group_leaves[] = { LEAF_GROUP_TYPE, LEAF_GROUP_REGIONS, LEAF_NONE };
-static const enum leaf mdev_leaves[] = { LEAF_REMOVE, LEAF_MDEV_TYPE, LEAF_GROUP,    LEAF_DRIVER,
-					 LEAF_UEVENT, LEAF_SUBSYSTEM, LEAF_NONE };
+static const enum leaf mdev_leaves[] = {
+	LEAF_REMOVE, LEAF_MDEV_TYPE, LEAF_GROUP, LEAF_DRIVER, LEAF_UEVENT, LEAF_SUBSYSTEM,
+	LEAF_NONE,
+};
 static const enum leaf mdev_nvidia_leaves[] = { LEAF_PARAMS, LEAF_VM_NAME, LEAF_NONE };
-static const enum leaf driver_leaves[] = { LEAF_BIND,	   LEAF_UNBIND, LEAF_NEW_ID,
-					   LEAF_REMOVE_ID, LEAF_MODULE, LEAF_NONE };
+static const enum leaf driver_leaves[] = {
+	LEAF_BIND, LEAF_UNBIND, LEAF_NEW_ID, LEAF_REMOVE_ID, LEAF_MODULE, LEAF_NONE,
+};
+/* clang-format on */
 
-#define DEVICE(obj_) CONTAINER_OF(obj_, struct device, obj)
-#define MDEV(obj_) CONTAINER_OF(obj_, struct mdev, obj)
-#define DRIVER(obj_) CONTAINER_OF(obj_, struct driver, obj)
-#define ROOT(obj_) CONTAINER_OF(obj_, struct root, obj)
-
-static uint64_t fixed_ino(enum fixed f)
-{
-	return f == FIXED_ROOT ? INO_ROOT : INO(f, 0, 0);
-}
-
-static uint64_t part(const struct object *obj, unsigned sub)
-{
-	return INO(obj->by_serial.key, sub, 0);
-}
-
-static bool is_type(unsigned sub)
-{
-	return sub >= SUB_TYPE && sub < SUB_TYPE_DEVICES;
-}
-
-static bool is_type_devices(unsigned sub)
-{
-	return sub >= SUB_TYPE_DEVICES && sub < SUB_VIRTFN;
-}
-
-static bool is_link(unsigned sub)
-{
-	return sub >= SUB_VIRTFN || (sub >= SUB_LINK_BUS && sub <= SUB_LINK_TYPE);
-}
-
-static const enum leaf *leaves_of(const struct node *n)
+const enum leaf *leaves_of(const struct node *n)
 {
 	static const enum leaf none[] = { LEAF_NONE };
 
@@ -175,6 +147,27 @@ static const enum leaf *leaves_of(const struct node *n)
 	if (n->sub == SUB_NVIDIA)
 		return n->obj->kind == OBJECT_MDEV ? mdev_nvidia_leaves : vfio_leaves;
 	return is_type(n->sub) ? type_leaves : none;
+}
+
+const char *leaf_name(enum leaf leaf)
+{
+	return leaves[leaf].name;
+}
+
+enum fixed fixed_parent(enum fixed f)
+{
+	return fixed[f].parent;
+}
+
+uint64_t fixed_find(enum fixed dir, const char *name)
+{
+	size_t i;
+
+	for (i = FIXED_SIM; i < N_FIXED; i++) {
+		if (fixed[i].parent == dir && !strcmp(fixed[i].name, name))
+			return fixed_ino((enum fixed)i);
+	}
+	return 0;
 }
 
 /* --- what is there at present --- */
@@ -201,7 +194,8 @@ static bool device_leaf_visible(const struct device *dev, enum leaf leaf)
 	}
 }
 
-static bool device_sub_visible(const struct sim *sim, const struct device *dev, unsigned sub)
+static bool device_sub_visible(const struct sim *sim, const struct device *dev,
+			       unsigned sub)
 {
 	if (sub >= SUB_VIRTFN)
 		return dev->role == ROLE_PF && sub - SUB_VIRTFN < dev->gpu->num_vfs &&
@@ -279,7 +273,8 @@ static bool object_visible(const struct sim *sim, const struct node *n)
 		       (n->sub || device_leaf_visible(DEVICE(n->obj), n->leaf));
 	case OBJECT_MDEV:
 		return mdev_sub_visible(MDEV(n->obj), n->sub) &&
-		       (!n->leaf || n->sub != SUB_SELF || mdev_leaf_visible(MDEV(n->obj), n->leaf));
+		       (!n->leaf || n->sub != SUB_SELF ||
+			mdev_leaf_visible(MDEV(n->obj), n->leaf));
 	case OBJECT_DRIVER:
 		return n->leaf != LEAF_MODULE || !strcmp(DRIVER(n->obj)->name, "nvidia");
 	default:
@@ -325,25 +320,25 @@ bool node_own(const struct node *n)
 
 /* --- names and paths --- */
 
-static void object_name(const struct node *n, char *buf, size_t size)
+void object_name(const struct object *obj, char *buf, size_t size)
 {
-	switch (n->obj->kind) {
+	switch (obj->kind) {
 	case OBJECT_ROOT:
-		put(buf, size, "%s", ROOT(n->obj)->name);
+		put(buf, size, "%s", ROOT(obj)->name);
 		break;
 	case OBJECT_DRIVER:
-		put(buf, size, "%s", DRIVER(n->obj)->name);
+		put(buf, size, "%s", DRIVER(obj)->name);
 		break;
 	case OBJECT_MDEV:
-		put(buf, size, "%s", MDEV(n->obj)->uuid);
+		put(buf, size, "%s", MDEV(obj)->uuid);
 		break;
 	case OBJECT_DEVICE:
-		put(buf, size, "%s", DEVICE(n->obj)->name);
+		put(buf, size, "%s", DEVICE(obj)->name);
 		break;
 	}
 }
 
-static void node_name(const struct sim *sim, const struct node *n, char *buf, size_t size)
+void node_name(const struct sim *sim, const struct node *n, char *buf, size_t size)
 {
 	const struct device *dev;
 
@@ -366,7 +361,7 @@ static void node_name(const struct sim *sim, const struct node *n, char *buf, si
 	} else if (n->sub == SUB_GROUP) {
 		put(buf, size, "%d", n->obj->group);
 	} else {
-		object_name(n, buf, size);
+		object_name(n->obj, buf, size);
 	}
 }
 
@@ -378,18 +373,19 @@ static uint64_t link_parent(const struct node *n)
 	case SUB_LINK_BUS:
 		return fixed_ino(mdev ? FIXED_MDEV_DEVICES : FIXED_PCI_DEVICES);
 	case SUB_LINK_DRIVER:
-		return mdev ? fixed_ino(FIXED_MDEV_DRIVER) :
-			      part(&DEVICE(n->obj)->driver->obj, SUB_SELF);
+		return mdev ? fixed_ino(FIXED_MDEV_DRIVER)
+			    : part(&DEVICE(n->obj)->driver->obj, SUB_SELF);
 	case SUB_LINK_CLASS:
 		return fixed_ino(FIXED_MDEV_BUS);
 	case SUB_LINK_GROUP:
 		return part(n->obj, SUB_GROUP_DEVICES);
 	default:
-		return part(&MDEV(n->obj)->parent->obj, SUB_TYPE_DEVICES + MDEV(n->obj)->type);
+		return part(&MDEV(n->obj)->parent->obj,
+			    SUB_TYPE_DEVICES + MDEV(n->obj)->type);
 	}
 }
 
-static uint64_t self_parent(const struct object *obj)
+uint64_t self_parent(const struct object *obj)
 {
 	switch (obj->kind) {
 	case OBJECT_DRIVER:
@@ -397,7 +393,8 @@ static uint64_t self_parent(const struct object *obj)
 	case OBJECT_MDEV:
 		return part(&MDEV(obj)->parent->obj, SUB_SELF);
 	case OBJECT_DEVICE:
-		return part(DEVICE(obj)->port ? &DEVICE(obj)->port->obj : &DEVICE(obj)->root->obj,
+		return part(DEVICE(obj)->port ? &DEVICE(obj)->port->obj
+					      : &DEVICE(obj)->root->obj,
 			    SUB_SELF);
 	default:
 		return fixed_ino(FIXED_DEVICES);
@@ -446,7 +443,8 @@ static uint64_t leaf_target(const struct node *n)
 
 	switch (n->leaf) {
 	case LEAF_DRIVER:
-		return mdev ? fixed_ino(FIXED_MDEV_DRIVER) : part(&dev->driver->obj, SUB_SELF);
+		return mdev ? fixed_ino(FIXED_MDEV_DRIVER)
+			    : part(&dev->driver->obj, SUB_SELF);
 	case LEAF_GROUP:
 		return part(n->obj, SUB_GROUP);
 	case LEAF_SUBSYSTEM:
@@ -460,20 +458,23 @@ static uint64_t leaf_target(const struct node *n)
 	}
 }
 
+uint64_t link_target(const struct node *link)
+{
+	if (link->leaf)
+		return leaf_target(link);
+	if (link->sub >= SUB_VIRTFN)
+		return part(&DEVICE(link->obj)->gpu->vfs[link->sub - SUB_VIRTFN]->obj,
+			    SUB_SELF);
+	return part(link->obj, SUB_SELF);
+}
+
 void node_readlink(const struct sim *sim, const struct node *node, struct text *ret)
 {
 	struct text from = { 0 }, to = { 0 };
 	struct node dir, target;
 	size_t i, common = 0;
-	uint64_t ino;
 
-	if (node->leaf)
-		ino = leaf_target(node);
-	else if (node->sub >= SUB_VIRTFN)
-		ino = part(&DEVICE(node->obj)->gpu->vfs[node->sub - SUB_VIRTFN]->obj, SUB_SELF);
-	else
-		ino = part(node->obj, SUB_SELF);
-	node_get(sim, ino, &target);
+	node_get(sim, link_target(node), &target);
 	node_get(sim, node_parent(node), &dir);
 	node_path(sim, &dir, &from);
 	node_path(sim, &target, &to);
@@ -488,359 +489,4 @@ void node_readlink(const struct sim *sim, const struct node *node, struct text *
 			text_add(ret, "../");
 	}
 	text_add(ret, "%s", to.buf + common);
-}
-
-/* --- looking up --- */
-
-static struct device *device_named(const struct sim *sim, const char *name)
-{
-	uint32_t bdf;
-
-	return bdf_parse(name, &bdf) ? device_find(sim, bdf) : NULL;
-}
-
-static struct mdev *mdev_named(const struct sim *sim, const char *name)
-{
-	char uuid[UUID_SIZE];
-
-	if (strlen(name) != UUID_SIZE - 1 || !uuid_parse(name, uuid) || strcmp(uuid, name))
-		return NULL;
-	return mdev_find(sim, uuid);
-}
-
-/* The object of IOMMU group NAME, or NULL. */
-static struct object *group_named(const struct sim *sim, const char *name)
-{
-	uint64_t n;
-
-	if ((name[0] == '0' && name[1]) || !number_parse(name, 10, &n) || n >= sim->n_groups)
-		return NULL;
-	return sim->groups[n];
-}
-
-static uint64_t find_fixed(const struct sim *sim, enum fixed dir, const char *name)
-{
-	const struct device *dev = NULL;
-	const struct object *obj = NULL;
-	const struct mdev *m = NULL;
-	size_t i;
-
-	for (i = FIXED_SIM; i < N_FIXED; i++) {
-		if (fixed[i].parent == dir && !strcmp(fixed[i].name, name))
-			return fixed_ino((enum fixed)i);
-	}
-	switch (dir) {
-	case FIXED_PCI_DEVICES:
-	case FIXED_MDEV_BUS:
-		dev = device_named(sim, name);
-		return !dev ? 0 :
-			part(&dev->obj, dir == FIXED_MDEV_BUS ? SUB_LINK_CLASS : SUB_LINK_BUS);
-	case FIXED_MDEV_DEVICES:
-	case FIXED_MDEV_DRIVER:
-		m = mdev_named(sim, name);
-		return !m ? 0 :
-			part(&m->obj, dir == FIXED_MDEV_DRIVER ? SUB_LINK_DRIVER : SUB_LINK_BUS);
-	case FIXED_PCI_DRIVERS:
-		return driver_find(sim, name) ? part(&driver_find(sim, name)->obj, SUB_SELF) : 0;
-	case FIXED_GROUPS:
-		obj = group_named(sim, name);
-		return obj ? part(obj, SUB_GROUP) : 0;
-	case FIXED_DEVICES:
-		for (i = 0; i < sim->n_roots; i++) {
-			if (!strcmp(sim->roots[i]->name, name))
-				return part(&sim->roots[i]->obj, SUB_SELF);
-		}
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-static uint64_t find_in_device(const struct sim *sim, const struct device *dev, const char *name)
-{
-	const struct device *child;
-	const struct mdev *m;
-	uint64_t i;
-
-	if (!strcmp(name, "mdev_supported_types"))
-		return part(&dev->obj, SUB_TYPES);
-	if (!strcmp(name, "nvidia"))
-		return part(&dev->obj, SUB_NVIDIA);
-	if (!strncmp(name, "virtfn", 6) && number_parse(name + 6, 10, &i) && i < VFS_MAX &&
-	    (name[6] != '0' || !name[7]))
-		return part(&dev->obj, SUB_VIRTFN + (unsigned)i);
-	if (dev->role == ROLE_PORT) {
-		child = device_named(sim, name);
-		return child && child->port == dev ? part(&child->obj, SUB_SELF) : 0;
-	}
-	m = dev->mdevs ? mdev_named(sim, name) : NULL;
-	return m && m->parent == dev ? part(&m->obj, SUB_SELF) : 0;
-}
-
-static uint64_t find_type(const struct sim *sim, const struct node *dir, const char *name)
-{
-	const struct device *dev = DEVICE(dir->obj);
-	size_t len = dev->driver ? strlen(dev->driver->name) : 0, i;
-	uint64_t id;
-
-	if (!len || strncmp(name, dev->driver->name, len) || name[len] != '-' ||
-	    !number_parse(name + len + 1, 10, &id))
-		return 0;
-	for (i = 0; i < dev->gpu->table->n; i++) {
-		if (dev->gpu->table->types[i].id + sim->type_offset == id)
-			return part(dir->obj, SUB_TYPE + (unsigned)i);
-	}
-	return 0;
-}
-
-static uint64_t find_in_object(const struct sim *sim, const struct node *dir, const char *name)
-{
-	const struct device *dev;
-	const struct mdev *m;
-	char own[64];
-
-	if (dir->sub == SUB_GROUP)
-		return !strcmp(name, "devices") ? part(dir->obj, SUB_GROUP_DEVICES) : 0;
-	if (dir->sub == SUB_GROUP_DEVICES) {
-		object_name(dir, own, sizeof(own));
-		return !strcmp(name, own) ? part(dir->obj, SUB_LINK_GROUP) : 0;
-	}
-	if (dir->obj->kind == OBJECT_MDEV)
-		return !strcmp(name, "nvidia") ? part(dir->obj, SUB_NVIDIA) : 0;
-	if (dir->sub == SUB_TYPES)
-		return find_type(sim, dir, name);
-	if (is_type(dir->sub))
-		return strcmp(name, "devices") ?
-			       0 : part(dir->obj, dir->sub - SUB_TYPE + SUB_TYPE_DEVICES);
-	if (is_type_devices(dir->sub)) {
-		m = mdev_named(sim, name);
-		return m && &m->parent->obj == dir->obj && m->type == dir->sub - SUB_TYPE_DEVICES ?
-			       part(&m->obj, SUB_LINK_TYPE) : 0;
-	}
-	if (dir->obj->kind == OBJECT_DEVICE)
-		return dir->sub ? 0 : find_in_device(sim, DEVICE(dir->obj), name);
-	dev = device_named(sim, name);
-	if (dir->obj->kind == OBJECT_DRIVER)
-		return dev && dev->driver == DRIVER(dir->obj) ? part(&dev->obj, SUB_LINK_DRIVER) : 0;
-	return dev && !dev->port && dev->root == ROOT(dir->obj) ? part(&dev->obj, SUB_SELF) : 0;
-}
-
-static bool hidden(const struct sim *sim, const struct node *n)
-{
-	struct text path = { 0 };
-
-	if (!sim->n_overrides)
-		return false;
-	node_path(sim, n, &path);
-	return override_find(sim, OVERRIDE_HIDE, path.buf);
-}
-
-bool node_lookup(const struct sim *sim, const struct node *dir, const char *name,
-		 struct node *ret)
-{
-	const enum leaf *leaf;
-	uint64_t ino = 0;
-
-	for (leaf = leaves_of(dir); *leaf && !ino; leaf++) {
-		if (!strcmp(name, leaves[*leaf].name))
-			ino = part(dir->obj, dir->sub) | *leaf;
-	}
-	if (!ino)
-		ino = dir->fixed ? find_fixed(sim, dir->fixed, name) :
-				   find_in_object(sim, dir, name);
-	return ino && node_get(sim, ino, ret) && !hidden(sim, ret);
-}
-
-/* --- listing --- */
-
-static void list_add(const struct sim *sim, struct listing *l, uint64_t ino)
-{
-	struct entry *e;
-	struct node n;
-
-	if (!node_get(sim, ino, &n) || hidden(sim, &n) || n.fixed == FIXED_SIM)
-		return;
-	if (l->n == l->size) {
-		l->size = l->size * 2 + 32;
-		l->v = xrealloc(l->v, l->size, sizeof(*l->v));
-	}
-	e = &l->v[l->n++];
-	e->ino = ino;
-	e->mode = n.mode;
-	node_name(sim, &n, e->name, sizeof(e->name));
-	e->order = hash_bytes(e->name, strlen(e->name));
-}
-
-static void list_fixed(const struct sim *sim, enum fixed dir, struct listing *l)
-{
-	unsigned link = dir == FIXED_MDEV_BUS ? SUB_LINK_CLASS : SUB_LINK_BUS;
-	size_t i;
-
-	for (i = FIXED_SIM; i < N_FIXED; i++) {
-		if (fixed[i].parent == dir)
-			list_add(sim, l, fixed_ino((enum fixed)i));
-	}
-	if (dir == FIXED_PCI_DEVICES || dir == FIXED_MDEV_BUS) {
-		for (i = 0; i < sim->n_devices; i++)
-			list_add(sim, l, part(&sim->devices[i]->obj, link));
-	} else if (dir == FIXED_PCI_DRIVERS) {
-		for (i = 0; i < sim->n_drivers; i++)
-			list_add(sim, l, part(&sim->drivers[i]->obj, SUB_SELF));
-	} else if (dir == FIXED_DEVICES) {
-		for (i = 0; i < sim->n_roots; i++)
-			list_add(sim, l, part(&sim->roots[i]->obj, SUB_SELF));
-	} else if (dir == FIXED_GROUPS) {
-		for (i = 0; i < sim->n_groups; i++) {
-			if (sim->groups[i])
-				list_add(sim, l, part(sim->groups[i], SUB_GROUP));
-		}
-	} else if (dir == FIXED_MDEV_DEVICES || dir == FIXED_MDEV_DRIVER) {
-		link = dir == FIXED_MDEV_DRIVER ? SUB_LINK_DRIVER : SUB_LINK_BUS;
-		for (i = 0; i < sim->by_uuid.n_slots; i++) {
-			const struct hnode *h;
-
-			for (h = sim->by_uuid.slots[i]; h; h = h->next)
-				list_add(sim, l, part(&CONTAINER_OF(h, struct mdev, by_uuid)->obj,
-						      link));
-		}
-	}
-}
-
-static void list_device(const struct sim *sim, const struct device *dev, struct listing *l)
-{
-	const struct mdev *m;
-	unsigned i;
-
-	list_add(sim, l, part(&dev->obj, SUB_TYPES));
-	list_add(sim, l, part(&dev->obj, SUB_NVIDIA));
-	for (m = dev->mdevs; m; m = m->sibling)
-		list_add(sim, l, part(&m->obj, SUB_SELF));
-	for (i = 0; dev->role == ROLE_PF && i < dev->gpu->num_vfs; i++)
-		list_add(sim, l, part(&dev->obj, SUB_VIRTFN + i));
-}
-
-static void list_object(const struct sim *sim, const struct node *dir, struct listing *l)
-{
-	const struct object *obj = dir->obj;
-	const struct mdev *m;
-	size_t i;
-
-	if (dir->sub == SUB_GROUP) {
-		list_add(sim, l, part(obj, SUB_GROUP_DEVICES));
-	} else if (dir->sub == SUB_GROUP_DEVICES) {
-		list_add(sim, l, part(obj, SUB_LINK_GROUP));
-	} else if (obj->kind == OBJECT_MDEV) {
-		list_add(sim, l, dir->sub == SUB_SELF ? part(obj, SUB_NVIDIA) : 0);
-	} else if (dir->sub == SUB_TYPES) {
-		for (i = 0; i < DEVICE(obj)->gpu->table->n; i++)
-			list_add(sim, l, part(obj, SUB_TYPE + (unsigned)i));
-	} else if (is_type(dir->sub)) {
-		list_add(sim, l, part(obj, dir->sub - SUB_TYPE + SUB_TYPE_DEVICES));
-	} else if (is_type_devices(dir->sub)) {
-		for (m = DEVICE(obj)->mdevs; m; m = m->sibling) {
-			if (m->type == dir->sub - SUB_TYPE_DEVICES)
-				list_add(sim, l, part(&m->obj, SUB_LINK_TYPE));
-		}
-	} else if (obj->kind == OBJECT_DEVICE && dir->sub == SUB_SELF) {
-		list_device(sim, DEVICE(obj), l);
-	}
-	if (dir->sub != SUB_SELF || obj->kind == OBJECT_MDEV ||
-	    (obj->kind == OBJECT_DEVICE && DEVICE(obj)->role != ROLE_PORT))
-		return;
-	for (i = 0; i < sim->n_devices; i++) {
-		const struct device *dev = sim->devices[i];
-
-		if (obj->kind == OBJECT_DRIVER && dev->driver == DRIVER(obj))
-			list_add(sim, l, part(&dev->obj, SUB_LINK_DRIVER));
-		else if (obj->kind != OBJECT_DRIVER && self_parent(&dev->obj) == part(obj, SUB_SELF))
-			list_add(sim, l, part(&dev->obj, SUB_SELF));
-	}
-}
-
-static int by_order(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-void node_list(const struct sim *sim, const struct node *dir, struct listing *ret)
-{
-	const enum leaf *leaf;
-
-	for (leaf = leaves_of(dir); *leaf; leaf++)
-		list_add(sim, ret, part(dir->obj, dir->sub) | *leaf);
-	if (dir->fixed)
-		list_fixed(sim, dir->fixed, ret);
-	else
-		list_object(sim, dir, ret);
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_order);
-}
-
-unsigned node_nlink(const struct sim *sim, const struct node *node)
-{
-	struct listing l = { 0 };
-	const struct mdev *m;
-	unsigned n = 2;
-	size_t i;
-
-	if (!S_ISDIR(node->mode))
-		return 1;
-	if (!node->fixed && node->obj->kind == OBJECT_DEVICE && node->sub == SUB_SELF &&
-	    DEVICE(node->obj)->role != ROLE_PORT) {
-		for (m = DEVICE(node->obj)->mdevs; m; m = m->sibling)
-			n++;
-		return n + mdev_parent(DEVICE(node->obj)) + vfio_parent(DEVICE(node->obj));
-	}
-	if (!node->fixed && (is_type(node->sub) || node->sub == SUB_GROUP))
-		return 3;
-	if (!node->fixed && (is_type_devices(node->sub) || node->obj->kind == OBJECT_DRIVER ||
-			     node->sub == SUB_NVIDIA || node->sub == SUB_GROUP_DEVICES))
-		return 2;
-	if (node->fixed == FIXED_PCI_DEVICES || node->fixed == FIXED_MDEV_BUS ||
-	    node->fixed == FIXED_MDEV_DEVICES || node->fixed == FIXED_MDEV_DRIVER)
-		return 2;
-	if (!node->fixed && node->sub == SUB_TYPES && !sim->n_dropped)
-		return n + (unsigned)DEVICE(node->obj)->gpu->table->n;
-	node_list(sim, node, &l);
-	for (i = 0; i < l.n; i++)
-		n += S_ISDIR(l.v[i].mode);
-	free(l.v);
-	return n;
-}
-
-/* --- paths from outside --- */
-
-bool path_resolve(const struct sim *sim, const char *path, struct text *canonical,
-		  struct node *ret)
-{
-	char *copy = xstrdup(path), *save = NULL, *name, *next;
-	struct node n, child;
-	bool found = true;
-
-	node_get(sim, INO_ROOT, &n);
-	for (name = strtok_r(copy, "/", &save); name; name = next) {
-		next = strtok_r(NULL, "/", &save);
-		if (!found || !node_lookup(sim, &n, name, &child)) {
-			if (found)
-				node_path(sim, &n, canonical);
-			found = false;
-			text_add(canonical, "%s%s", canonical->len ? "/" : "", name);
-			continue;
-		}
-		n = child;
-		if (next && S_ISLNK(n.mode)) {
-			uint64_t ino = n.leaf ? leaf_target(&n) : part(n.obj, SUB_SELF);
-
-			if (n.sub >= SUB_VIRTFN)
-				ino = part(&DEVICE(n.obj)->gpu->vfs[n.sub - SUB_VIRTFN]->obj, SUB_SELF);
-			node_get(sim, ino, &n);
-		}
-	}
-	if (found)
-		node_path(sim, &n, canonical);
-	free(copy);
-	*ret = n;
-	return found;
 }

@@ -187,10 +187,18 @@ void bdf_format(uint32_t bdf, char buf[BDF_SIZE])
 {
 	static const char hex[] = "0123456789abcdef";
 	const char out[BDF_SIZE] = {
-		hex[bdf >> 28],	    hex[bdf >> 24 & 15], hex[bdf >> 20 & 15],
-		hex[bdf >> 16 & 15], ':',		 hex[bdf >> 12 & 15],
-		hex[bdf >> 8 & 15], ':',		 hex[bdf >> 7 & 1],
-		hex[bdf >> 3 & 15], '.',		 hex[bdf & 7],
+		hex[bdf >> 28],
+		hex[bdf >> 24 & 15],
+		hex[bdf >> 20 & 15],
+		hex[bdf >> 16 & 15],
+		':',
+		hex[bdf >> 12 & 15],
+		hex[bdf >> 8 & 15],
+		':',
+		hex[bdf >> 7 & 1],
+		hex[bdf >> 3 & 15],
+		'.',
+		hex[bdf & 7],
 	};
 
 	memcpy(buf, out, BDF_SIZE);
@@ -228,13 +236,16 @@ int errno_parse(const char *s)
 		const char *name;
 		int errnum;
 	} names[] = {
-		{ "EPERM", EPERM },   { "ENOENT", ENOENT },	  { "EINTR", EINTR },
-		{ "EIO", EIO },	      { "ENXIO", ENXIO },	  { "EAGAIN", EAGAIN },
-		{ "ENOMEM", ENOMEM }, { "EACCES", EACCES },	  { "EBUSY", EBUSY },
-		{ "EEXIST", EEXIST }, { "ENODEV", ENODEV },	  { "EINVAL", EINVAL },
-		{ "ENOSPC", ENOSPC }, { "EROFS", EROFS },	  { "ERANGE", ERANGE },
-		{ "EUSERS", EUSERS }, { "EOPNOTSUPP", EOPNOTSUPP }, { "ETIMEDOUT", ETIMEDOUT },
-		{ "EPROTO", EPROTO }, { "ECANCELED", ECANCELED },
+		{ "EPERM", EPERM },	      { "ENOENT", ENOENT },
+		{ "EINTR", EINTR },	      { "EIO", EIO },
+		{ "ENXIO", ENXIO },	      { "EAGAIN", EAGAIN },
+		{ "ENOMEM", ENOMEM },	      { "EACCES", EACCES },
+		{ "EBUSY", EBUSY },	      { "EEXIST", EEXIST },
+		{ "ENODEV", ENODEV },	      { "EINVAL", EINVAL },
+		{ "ENOSPC", ENOSPC },	      { "EROFS", EROFS },
+		{ "ERANGE", ERANGE },	      { "EUSERS", EUSERS },
+		{ "EOPNOTSUPP", EOPNOTSUPP }, { "ETIMEDOUT", ETIMEDOUT },
+		{ "EPROTO", EPROTO },	      { "ECANCELED", ECANCELED },
 	};
 	uint64_t n;
 	size_t i;

@@ -49,7 +49,8 @@ struct reply {
 	size_t len, size;
 };
 
-__attribute__((format(printf, 2, 3))) void reply_add(struct reply *r, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void reply_add(struct reply *r, const char *fmt,
+						     ...);
 
 /* 64 bits that depend on every byte of the LEN bytes at P. */
 uint64_t hash_bytes(const void *p, size_t len);
@@ -60,7 +61,8 @@ void *xcalloc(size_t n, size_t size);
 char *xstrdup(const char *s);
 void *xrealloc(void *p, size_t n, size_t size);
 /* snprintf() for names that are known to fit: cuts silently. */
-__attribute__((format(printf, 3, 4))) void put(char *buf, size_t size, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void put(char *buf, size_t size, const char *fmt,
+					       ...);
 
 /* PCI addresses are one number here: domain << 16 | bus << 8 | device << 3 | function. */
 bool bdf_parse(const char *s, uint32_t *ret);
