@@ -38,7 +38,8 @@ static bool make_file(int dir_fd, const char *path, const char *content, size_t 
 
 	if (!make_parents(dir_fd, path))
 		return false;
-	fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	unlinkat(dir_fd, path, 0); /* what is read-only cannot be written anew */
+	fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return false;
 	ok = write(fd, content, len) == (ssize_t)len && fchmod(fd, mode) == 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -65,6 +66,19 @@ static bool use_dir(struct sim *sim, const char *path, bool *made)
 	return true;
 }
 
+/* A server has DIR locked until the last of it is gone. False after 10 s. */
+static bool lock_dir(const struct sim *sim)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		if (flock(sim->dir_fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
 /* Takes a mount away that no server answers for any more. */
 static void unmount_stale(const char *dir)
 {
@@ -90,15 +104,25 @@ static void unmount_stale(const char *dir)
 		waitpid(pid, NULL, 0);
 }
 
-static bool is_running(const struct sim *sim)
+/* Makes DIR ours, waiting for a server that is just going away. */
+static bool take_dir(struct sim *sim, const char *path, bool *made)
 {
 	struct stat st;
 
-	unmount_stale(sim->dir);
-	if (fstatat(sim->dir_fd, CONTROL, &st, 0) < 0)
-		return false;
-	fprintf(stderr, "vgpusim: %s: a simulation is running\n", sim->dir);
-	return true;
+	for (;;) {
+		if (!use_dir(sim, path, made))
+			return false;
+		unmount_stale(sim->dir);
+		if (fstatat(sim->dir_fd, CONTROL, &st, 0) == 0 || !lock_dir(sim)) {
+			fprintf(stderr, "vgpusim: %s: a simulation is running\n",
+				sim->dir);
+			return false;
+		}
+		if (fstat(sim->dir_fd, &st) == 0 && st.st_nlink)
+			return true;
+		close(sim->dir_fd); /* the other one had made it, and removed it */
+		free(sim->dir);
+	}
 }
 
 static void clean(struct sim *sim)
@@ -178,12 +202,20 @@ static int main_ctl(char **argv)
 	return r != 0;
 }
 
+/* A mount that is being taken down may answer anything but ENOENT. */
+static bool is_mounted(const struct sim *sim)
+{
+	struct stat st;
+
+	return fstatat(sim->dir_fd, "sys", &st, 0) == 0 || errno != ENOENT;
+}
+
 static int main_stop(char **argv)
 {
 	struct sim sim = { 0 };
 	struct stat st;
 	bool made;
-	int i, r;
+	int r;
 
 	if (!argv[0] || argv[1]) {
 		usage(stderr);
@@ -194,18 +226,16 @@ static int main_stop(char **argv)
 	if (!use_dir(&sim, argv[0], &made))
 		return 1;
 	r = converse(sim.dir, "stop", true);
-	for (i = 0; r >= 0 && i < 2000 && fstatat(sim.dir_fd, "sys", &st, 0) == 0; i++)
-		usleep(5000);
-	if (r < 0) {
+	if (r < 0)
 		unmount_stale(sim.dir);
+	if (lock_dir(&sim) && r < 0)
 		clean(&sim);
-	}
-	r = fstatat(sim.dir_fd, "sys", &st, 0);
-	if (r == 0)
+	r = is_mounted(&sim);
+	if (r)
 		fprintf(stderr, "vgpusim: %s/sys is still there\n", sim.dir);
 	close(sim.dir_fd);
 	free(sim.dir);
-	return r == 0;
+	return r;
 }
 
 /* --- serving --- */
@@ -353,7 +383,7 @@ static int main_serve(const struct options *o, const char *host, const char *dir
 	hostfile_resize(&sim, o->gpus, o->vfs);
 	sim_init(&sim);
 	sim.latency_ms = o->latency_ms;
-	if (!use_dir(&sim, dir, &made) || is_running(&sim)) {
+	if (!take_dir(&sim, dir, &made)) {
 		discard(&sim);
 		return 125;
 	}
