@@ -330,6 +330,7 @@ static int run(char **command)
 	sigaction(SIGHUP, &act, NULL);
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM); /* never without its host */
 		execvp(command[0], command);
 		fprintf(stderr, "vgpusim: %s: %s\n", command[0], strerror(errno));
 		_exit(errno == ENOENT ? 127 : 126);

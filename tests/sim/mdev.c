@@ -261,21 +261,30 @@ static void count_max(struct sim *sim, enum counter c, uint64_t value)
 		sim->counters[c] = value;
 }
 
-int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text,
-		size_t len)
+/* Around every create, of either framework. */
+static void create_begins(struct sim *sim, struct gpu *gpu)
 {
-	struct gpu *gpu = dev->gpu;
-	int r;
-
 	sim->counters[COUNT_CREATE]++;
 	count_max(sim, COUNT_MAX_PARALLEL_CREATE, ++sim->n_creating);
 	count_max(sim, COUNT_MAX_PARALLEL_PER_GPU, ++gpu->n_creating);
-	r = create(sim, dev, type, text, len);
+}
+
+static int create_ends(struct sim *sim, struct gpu *gpu, int r)
+{
 	sim->n_creating--;
 	gpu->n_creating--;
 	if (r < 0)
 		sim->counters[COUNT_CREATE_FAILED]++;
 	return r;
+}
+
+int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text,
+		size_t len)
+{
+	struct gpu *gpu = dev->gpu;
+
+	create_begins(sim, gpu);
+	return create_ends(sim, gpu, create(sim, dev, type, text, len));
 }
 
 /* --- remove --- */
@@ -354,7 +363,12 @@ static int vfio_create(struct sim *sim, struct device *dev, unsigned index)
 		return -sim->full_errno;
 	gpu_take(dev->gpu, index);
 	dev->current_type = index + 1;
-	if (!sim_sleep(sim, plan.delay_ms + sim->latency_ms))
+	if (sim->latency_ms) {
+		if (!lane_enter(sim, dev->gpu) || !sim_sleep(sim, sim->latency_ms))
+			return -EIO;
+		lane_leave(dev->gpu);
+	}
+	if (!sim_sleep(sim, plan.delay_ms))
 		return -EIO;
 	return -plan.errnum;
 }
@@ -376,8 +390,9 @@ static int vfio_release(struct sim *sim, struct device *dev)
 
 int vfio_set_type(struct sim *sim, struct device *dev, const char *text)
 {
+	struct gpu *gpu = dev->gpu;
 	uint64_t id;
-	int index, r;
+	int index;
 
 	if (!number_parse(text, 10, &id))
 		return -EINVAL;
@@ -385,10 +400,8 @@ int vfio_set_type(struct sim *sim, struct device *dev, const char *text)
 		sim->counters[COUNT_REMOVE]++;
 		return vfio_release(sim, dev);
 	}
-	sim->counters[COUNT_CREATE]++;
-	index = type_index(sim, dev->gpu->table, id);
-	r = index < 0 ? -EINVAL : vfio_create(sim, dev, (unsigned)index);
-	if (r < 0)
-		sim->counters[COUNT_CREATE_FAILED]++;
-	return r;
+	create_begins(sim, gpu);
+	index = type_index(sim, gpu->table, id);
+	return create_ends(sim, gpu,
+			   index < 0 ? -EINVAL : vfio_create(sim, dev, (unsigned)index));
 }

@@ -427,6 +427,23 @@ rm -rf "$d/var"
 is "$("$sim" small "$d" -- sh -c "ls '$sys/bus/pci/drivers/nvidia' | grep -c 0000; exit 7"; echo $?)" "$(printf '2\n7')" 'a command with its host'
 t '... which is gone then' fails exists "$sys"
 "$sim" small "$d"
+manage -e ALL >/dev/null
+G=0000:e8:00.0
+create $A $V 575 >/dev/null
+ctl busy $A vm
+w 1 "$sys/bus/mdev/devices/$A/remove" >"$top/removed" &
+settle fails exists "$sys/bus/mdev/devices/$A"
+t 'stop does not wait for whoever is blocked' stop
+wait $!
+is "$(cat "$top/removed")" 'Input/output error' '... who is let go'
+"$sim" small "$d" -- sh -c 'echo $$ >'"'$top/pid'"'; exec sleep 60' &
+run=$!
+settle [ -s "$top/pid" ]
+kill -9 $run
+t 'a command does not outlive its simulator' settle gone "$(cat "$top/pid")"
+t '... nor the host' settle fails exists "$d/usr"
+wait $run 2>/dev/null
+"$sim" small "$d"
 pid=$(ctl pid)
 kill -9 "$pid"
 settle gone "$pid"
