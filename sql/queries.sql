@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: begin_read
+BEGIN;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: meta_get
+SELECT value FROM meta WHERE key = :key;
+
+-- name: meta_put
+INSERT OR REPLACE INTO meta (key, value) VALUES (:key, :value);
+
+-- name: generation_next
+UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation';
+
+-- name: vgpu_all
+SELECT id, uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib, framework,
+       gpu, vf, vf_index, state, boot_id, created_at, changed_at
+FROM vgpu;
+
+-- name: vgpu_insert
+INSERT INTO vgpu (uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib,
+                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at)
+VALUES (:uuid, :vm, :vm_uuid, :slot, :profile, :type_name, :type_id, :framebuffer_mib,
+        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :now, :now);
+
+-- name: vgpu_set_state
+UPDATE vgpu
+SET state = :state, boot_id = :boot_id, type_id = :type_id, changed_at = :now
+WHERE id = :id AND state = :from;
+
+-- name: vgpu_set_place
+UPDATE vgpu SET gpu = :gpu, vf = :vf, vf_index = :vf_index, changed_at = :now WHERE id = :id;
+
+-- name: vgpu_set_owner
+UPDATE vgpu SET vm = :vm, vm_uuid = :vm_uuid, slot = :slot, changed_at = :now WHERE id = :id;
+
+-- name: vgpu_park
+-- Takes a row out of the index on VFs, so that several can change places in one transaction.
+UPDATE vgpu SET vf = gpu WHERE id = :id;
+
+-- name: vgpu_delete
+DELETE FROM vgpu WHERE id = :id;
+
+-- name: gpu_all
+SELECT bdf, model, vendor, device, wanted_vfs FROM gpu;
+
+-- name: gpu_insert
+INSERT OR IGNORE INTO gpu (bdf) VALUES (:bdf);
+
+-- name: gpu_update
+UPDATE gpu SET model = :model, vendor = :vendor, device = :device, wanted_vfs = :wanted_vfs
+WHERE bdf = :bdf;
+
+-- name: catalog_get
+SELECT type_id, type_name, framebuffer_mib, max_instances, num_heads, max_resolution
+FROM catalog
+WHERE vendor = :vendor AND device = :device AND driver_version = :driver_version
+ORDER BY type_id;
+
+-- name: catalog_clear
+DELETE FROM catalog WHERE vendor = :vendor AND device = :device;
+
+-- name: catalog_insert
+INSERT INTO catalog (vendor, device, driver_version, type_id, type_name, framebuffer_mib,
+                     max_instances, num_heads, max_resolution)
+VALUES (:vendor, :device, :driver_version, :type_id, :type_name, :framebuffer_mib,
+        :max_instances, :num_heads, :max_resolution);
+
+-- name: event_insert
+INSERT INTO event (at, actor, operation, uuid, detail)
+VALUES (:now, :actor, :operation, :uuid, :detail);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "out/publish.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define STORE_DIR   "var/lib/vgpumgr"
+#define STORE_FILE  "state.db"
+#define CONFIG_FILE "etc/vgpumgr/vgpumgr.conf"
+
+DEFINE_CLEANUP(struct saved *, saved_free)
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERROR_SYSTEM, ENOMEM, "start");
+}
+
+/* The option, else the environment variable, else NULL. */
+static const char *option_or_env(const char *option, const char *name)
+{
+	const char *value = option ? option : getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static int open_root(struct context *ctx, struct error *err)
+{
+	const char *path = option_or_env(ctx->root_option, "VGPUMGR_ROOT");
+
+	ctx->root = realpath(path ? path : "/", NULL);
+	if (ctx->root)
+		ctx->root_fd = open(ctx->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!ctx->root || ctx->root_fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "root directory %s",
+				 path ? path : "/");
+	return 0;
+}
+
+/* The store where the root says. */
+static int default_place(struct context *ctx, struct error *err)
+{
+	const char *slash = strcmp(ctx->root, "/") ? "/" : "";
+
+	ctx->place.root_fd = ctx->root_fd;
+	ctx->place.root = strdup(ctx->root);
+	ctx->place.dir = strdup(STORE_DIR);
+	if (asprintf(&ctx->place.file, "%s%s" STORE_DIR "/" STORE_FILE, ctx->root, slash) < 0)
+		ctx->place.file = NULL;
+	if (!ctx->place.root || !ctx->place.dir || !ctx->place.file)
+		return no_memory(err);
+	return 0;
+}
+
+/* A store that the user names: trust starts at the root if it is below that, else at "/". */
+static int named_place(struct context *ctx, const char *file, struct error *err)
+{
+	_cleanup_(freep) char *copy = strdup(file), *dir = NULL;
+	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+	size_t root_len = strcmp(ctx->root, "/") ? strlen(ctx->root) : 0;
+	bool inside;
+
+	if (!copy)
+		return no_memory(err);
+	copy[slash ? (slash == file ? 1 : slash - file) : 0] = '\0';
+	if (!*name)
+		return error_set(err, ERROR_USAGE, EISDIR, "--store %s", file);
+	dir = realpath(*copy ? copy : ".", NULL);
+	if (!dir)
+		return error_set(err, ERROR_SYSTEM, errno, "--store %s", file);
+	inside = !strncmp(dir, ctx->root, root_len) &&
+		 (dir[root_len] == '/' || !dir[root_len]);
+	ctx->place.root_fd = inside ? ctx->root_fd : open("/", O_PATH | O_CLOEXEC);
+	ctx->place.root = strdup(inside ? ctx->root : "/");
+	ctx->place.dir = strdup(inside ? dir + root_len + (dir[root_len] == '/') : dir + 1);
+	if (asprintf(&ctx->place.file, "%s/%s", strcmp(dir, "/") ? dir : "", name) < 0)
+		ctx->place.file = NULL;
+	if (!ctx->place.root || !ctx->place.dir || !ctx->place.file)
+		return no_memory(err);
+	return 0;
+}
+
+static int read_settings(struct context *ctx, struct error *err)
+{
+	const char *file = option_or_env(ctx->config_option, "VGPUMGR_CONFIG");
+	int r = settings_read(&ctx->settings, file ? AT_FDCWD : ctx->root_fd,
+			      file ? file : CONFIG_FILE, err);
+
+	return r == -ENOENT && !file ? 0 : r;
+}
+
+/* Who is at work: the user, and the one behind sudo. */
+static void find_actor(struct context *ctx)
+{
+	const char *sudo = getenv("SUDO_UID");
+	uint32_t uid;
+
+	if (sudo && parse_u32(sudo, &uid))
+		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u (sudo by uid %u)",
+			       (unsigned)getuid(), uid);
+	else
+		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u", (unsigned)getuid());
+}
+
+int context_prepare(struct context *ctx, struct error *err)
+{
+	const char *store = option_or_env(ctx->store_option, "VGPUMGR_STORE");
+	int r = open_root(ctx, err);
+
+	if (r == 0)
+		r = store ? named_place(ctx, store, err) : default_place(ctx, err);
+	settings_defaults(&ctx->settings);
+	if (r == 0)
+		r = read_settings(ctx, err);
+	find_actor(ctx);
+	return r;
+}
+
+void context_end(struct context *ctx)
+{
+	if (ctx->place.root_fd != ctx->root_fd)
+		close_fd(ctx->place.root_fd);
+	close_fd(ctx->root_fd);
+	settings_free(&ctx->settings);
+	free(ctx->root);
+	free(ctx->place.root);
+	free(ctx->place.dir);
+	free(ctx->place.file);
+	free(ctx->details);
+	json_decref(ctx->error_extra);
+}
+
+uint32_t context_timeout(const struct context *ctx)
+{
+	return ctx->timeout_s ? ctx->timeout_s : ctx->settings.timeout_s;
+}
+
+uint32_t context_sriov_timeout(const struct context *ctx)
+{
+	return ctx->timeout_s ? ctx->timeout_s : ctx->settings.sriov_timeout_s;
+}
+
+static void say(const char *prefix, const char *fmt, va_list ap)
+{
+	char message[1024], shown[4 * sizeof(message)];
+
+	(void)vsnprintf(message, sizeof(message), fmt, ap);
+	fprintf(stderr, "vgpumgr: %s%s\n", prefix, text_escape(shown, sizeof(shown), message));
+}
+
+void note(const struct context *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (ctx->quiet)
+		return;
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
+}
+
+void warning(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("warning: ", fmt, ap);
+	va_end(ap);
+}
+
+int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err)
+{
+	struct sriov_tool tool = { ctx->root, ctx->settings.sriov_manage };
+
+	return jobs_start(ctx->root_fd, &tool, ret, err);
+}
+
+void context_publish(struct context *ctx, struct store *store, const char *machine_id)
+{
+	_cleanup_(saved_freep) struct saved *saved = NULL;
+	struct error err;
+
+	if (store_load(store, &saved, &err) < 0 ||
+	    publish(ctx->root_fd, &ctx->place, saved, machine_id, &err) < 0)
+		warning("%s (the change itself is recorded)", err.message);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "cmd/create.h"
+#include "cmd/rows.h"
+#include "cmd/words.h"
+#include "out/json.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define MAX_COUNT 4096
+
+enum { OPT_VM = 0x200, OPT_VM_UUID, OPT_SLOT, OPT_COUNT, OPT_UUID, OPT_GPU, OPT_VF, OPT_NUMA,
+       OPT_POLICY };
+
+static const struct argp_option options[] = {
+	{ "vm", OPT_VM, "NAME", 0, "The VM that will own it (required)", 0 },
+	{ "vm-uuid", OPT_VM_UUID, "UUID", 0, "That VM's UUID, kept beside its name", 0 },
+	{ "slot", OPT_SLOT, "N", 0, "Which of the VM's vGPUs this is (default 0)", 0 },
+	{ "count", OPT_COUNT, "N", 0, "Slots 0 to N-1; what exists of them is kept", 0 },
+	{ "uuid", OPT_UUID, "UUID", 0, "The vGPU's UUID (default: a new one)", 0 },
+	{ "gpu", OPT_GPU, "BDF", 0, "On this GPU", 0 },
+	{ "vf", OPT_VF, "BDF", 0, "On this virtual function", 0 },
+	{ "numa", OPT_NUMA, "N", 0, "On a GPU of this NUMA node", 0 },
+	{ "policy", OPT_POLICY, "POLICY", 0,
+	  "breadth: the GPU with the fewest vGPUs; depth: the fullest that takes it", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse_uuid(struct argp_state *state, const char *name, const char *arg,
+			  char ret[UUID_SIZE])
+{
+	if (!uuid_normalise(arg, ret))
+		return usage_error(state, "--%s: '%s' is not a UUID", name, arg);
+	return 0;
+}
+
+static error_t check_args(struct argp_state *state, const struct create_args *a)
+{
+	if (!a->profile)
+		return usage_error(state, "which profile? For example: vgpumgr create A40-24A "
+				   "--vm NAME");
+	if (!a->vm)
+		return usage_error(state, "--vm NAME is required");
+	if (a->have_slot && a->have_count)
+		return usage_error(state, "--slot and --count exclude each other");
+	if (a->count > 1 && (a->uuid[0] || a->have_vf))
+		return usage_error(state, "--uuid and --vf name one vGPU, --count asks for %u",
+				   a->count);
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct create_args *a = p ? p->args : NULL;
+	uint32_t numa;
+	error_t r;
+
+	switch (key) {
+	case OPT_VM:
+		return parse_vm_option(state, arg, &a->vm);
+	case OPT_VM_UUID:
+		return parse_uuid(state, "vm-uuid", arg, a->vm_uuid);
+	case OPT_SLOT:
+		a->have_slot = true;
+		return parse_number_option(state, "slot", arg, INT32_MAX, &a->slot);
+	case OPT_COUNT:
+		a->have_count = true;
+		r = parse_number_option(state, "count", arg, MAX_COUNT, &a->count);
+		return r || a->count ? r : usage_error(state, "--count 0 asks for nothing");
+	case OPT_UUID:
+		return parse_uuid(state, "uuid", arg, a->uuid);
+	case OPT_GPU:
+		a->have_gpu = true;
+		return parse_bdf_option(state, arg, &a->gpu);
+	case OPT_VF:
+		a->have_vf = true;
+		return parse_bdf_option(state, arg, &a->vf);
+	case OPT_NUMA:
+		r = parse_number_option(state, "numa", arg, 1023, &numa);
+		a->numa_node = (int)numa;
+		return r;
+	case OPT_POLICY:
+		a->have_policy = true;
+		if (!policy_parse(arg, &a->policy))
+			return usage_error(state, "--policy: '%s' is not breadth or depth",
+					   arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->profile)
+			return usage_error(state, "more than one profile: '%s'", arg);
+		a->profile = arg;
+		return 0;
+	case ARGP_KEY_END:
+		return p->help ? 0 : check_args(state, a);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* What stands in the way on each GPU, as lines for people and as JSON. */
+static void explain_full(struct context *ctx, const struct create *c, struct error *err)
+{
+	const struct host *host = c->view.host;
+	char name[BDF_SIZE], why[256], hint[200];
+	json_t *per_gpu = json_array();
+	size_t i, size;
+	FILE *f;
+
+	free(ctx->details);
+	ctx->details = NULL;
+	f = open_memstream(&ctx->details, &size);
+	for (i = 0; i < host->n_gpus; i++) {
+		enum limit limit = LIMIT_NO_FREE_VF;
+		bool admitted = alloc_admits(host, &c->request, i);
+		uint32_t room = alloc_room(host, &c->usage, i, c->profile, &limit);
+
+		if (room && admitted) /* only where --vf names a VF that is taken */
+			limit = LIMIT_NO_FREE_VF;
+		if (admitted)
+			error_hint(err, "%s", limit_hint(host, i, limit, hint, sizeof(hint)));
+		if (f && admitted)
+			fprintf(f, "  %s %s: %s\n", bdf_format(&host->gpus[i].bdf, name),
+				limit_name(limit),
+				room ? "the VF asked for is not free" :
+				       limit_sentence(host, &c->usage, i, c->profile, limit,
+						      why, sizeof(why)));
+		else if (f)
+			fprintf(f, "  %s: not asked for\n",
+				bdf_format(&host->gpus[i].bdf, name));
+		if (admitted)
+			(void)json_array_append_new(
+				per_gpu, json_pack("{s:o, s:I, s:s}", "gpu",
+						   json_bdf(&host->gpus[i].bdf), "free",
+						   (json_int_t)0, "limit", limit_name(limit)));
+	}
+	if (f)
+		(void)fclose(f);
+	json_decref(ctx->error_extra);
+	ctx->error_extra = json_pack("{s:o}", "per_gpu", per_gpu);
+}
+
+int create_refuse(struct context *ctx, const struct create *c, struct error *err)
+{
+	(void)error_set(err, ERROR_CAPACITY, 0, "no GPU has room for it");
+	explain_full(ctx, c, err);
+	return -ENOSPC;
+}
+
+static int print_results(struct context *ctx, struct create *c, struct error *err)
+{
+	json_t *document, *array;
+	size_t i;
+
+	if (!ctx->json) {
+		for (i = 0; i < c->n_slots; i++)
+			printf("%s\n", c->slots[i].vgpu.uuid);
+		return 0;
+	}
+	document = json_document("create", c->view.as_of, c->view.host);
+	array = json_array();
+	for (i = 0; i < c->n_slots; i++) {
+		struct row row = { &c->slots[i].vgpu, NULL,
+				   { STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 }, -1 };
+
+		if (c->slots[i].vgpu.state != SAVED_ACTIVE)
+			row.verdict.state = STATE_MISSING; /* --dry-run */
+		(void)json_array_append_new(array, row_json(&c->view, &row));
+	}
+	(void)json_object_set_new(document, "vgpus", array);
+	return json_print(document, err);
+}
+
+/* Before the kernel is touched: which GPUs will be committed to a size by this. */
+static void note_commitments(struct context *ctx, const struct create *c)
+{
+	const struct host *host = c->view.host;
+	char name[BDF_SIZE];
+	size_t i, j, empty = 0;
+
+	for (i = 0; i < host->n_gpus; i++)
+		empty += !c->usage.gpus[i].n_vgpus && host->gpus[i].n_vfs;
+	for (i = 0; i < c->n_slots; i++) {
+		const struct gpu *gpu = host_find_gpu(host, &c->slots[i].vgpu.gpu);
+		size_t here = 0;
+
+		if (!c->slots[i].fresh || !gpu)
+			continue;
+		for (j = 0; j < c->n_slots; j++)
+			here += c->slots[j].fresh &&
+				bdf_equal(&c->slots[j].vgpu.gpu, &gpu->bdf);
+		for (j = 0; j < i; j++)
+			if (c->slots[j].fresh && bdf_equal(&c->slots[j].vgpu.gpu, &gpu->bdf))
+				break;
+		if (j == i && c->usage.gpus[gpu - host->gpus].n_vgpus == here)
+			note(ctx, "%s was empty and now takes vGPUs of %u MiB only; "
+			     "%zu empty GPUs remain", bdf_format(&gpu->bdf, name),
+			     c->slots[i].vgpu.framebuffer_mib, empty);
+	}
+}
+
+static int print_plan(struct context *ctx, struct create *c, struct error *err)
+{
+	char gpu[BDF_SIZE], vf[BDF_SIZE];
+	size_t i;
+
+	if (ctx->json)
+		return print_results(ctx, c, err);
+	for (i = 0; i < c->n_slots; i++) {
+		const struct saved_vgpu *v = &c->slots[i].vgpu;
+
+		printf("%s %s on %s of %s for %s slot %u\n",
+		       c->slots[i].fresh ? "create" : c->slots[i].live ? "keep" : "make again",
+		       v->profile, bdf_format(&v->vf, vf), bdf_format(&v->gpu, gpu), v->vm,
+		       v->slot);
+	}
+	return 0;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	const struct argp argp = { options, parse, "PROFILE --vm NAME",
+				   "Make a vGPU of PROFILE for a VM, record it, and print its "
+				   "UUID. Again, for the same VM, slot and profile: prints the "
+				   "same UUID.", NULL, NULL, NULL };
+	_cleanup_(create_end) struct create c = { .args = { .numa_node = -1, .count = 1 } };
+	int r = command_parse(ctx, &argp, argc, argv, &c.args, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	ctx->subject = c.args.profile;
+	r = create_do(ctx, &c, err);
+	if (r < 0)
+		return r;
+	if (ctx->dry_run)
+		return print_plan(ctx, &c, err);
+	note_commitments(ctx, &c);
+	return print_results(ctx, &c, err);
+}
+
+const struct command cmd_create = { "create", "make a vGPU for a VM", run };

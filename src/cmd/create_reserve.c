@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+#include "cmd/create.h"
+#include "cmd/words.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+static void make_uuid(char ret[UUID_SIZE])
+{
+	uuid_t uuid;
+
+	uuid_generate_random(uuid);
+	uuid_unparse_lower(uuid, ret);
+}
+
+/* Counts the VFs that the driver refused in this call as taken, and as a hint that their
+ * GPU may be full. */
+static void mark_refused(struct create *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_refused; i++) {
+		const struct vf *vf = host_find_vf(c->view.host, &c->refused[i]);
+
+		if (!vf)
+			continue;
+		c->usage.gpus[vf->gpu].n_refused++;
+		usage_take_vf(c->view.host, &c->usage, (size_t)(vf - c->view.host->vfs));
+	}
+}
+
+static int conflict(struct error *err, const struct saved_vgpu *v, const char *what,
+		    const char *has, const char *asked)
+{
+	char vm[4 * VM_NAME_SIZE];
+
+	(void)error_set(err, ERROR_CONFLICT, EEXIST, "%s slot %u has %s %s, not %s",
+			text_escape(vm, sizeof(vm), v->vm), v->slot, what, has, asked);
+	error_hint(err, "'vgpumgr show %.8s' tells about it", v->uuid);
+	return -EEXIST;
+}
+
+/* Is what the slot holds what is asked for? */
+static int check_existing(const struct create *c, const struct saved_vgpu *v,
+			  struct error *err)
+{
+	const struct create_args *a = &c->args;
+	char has[BDF_SIZE], asked[BDF_SIZE];
+
+	if (!text_equal_nocase(v->profile, c->profile))
+		return conflict(err, v, "the profile", v->profile, c->profile);
+	if (a->uuid[0] && strcmp(a->uuid, v->uuid))
+		return conflict(err, v, "the UUID", v->uuid, a->uuid);
+	if (a->have_gpu && !bdf_equal(&a->gpu, &v->gpu))
+		return conflict(err, v, "the GPU", bdf_format(&v->gpu, has),
+				bdf_format(&a->gpu, asked));
+	if (a->have_vf && !bdf_equal(&a->vf, &v->vf))
+		return conflict(err, v, "the VF", bdf_format(&v->vf, has),
+				bdf_format(&a->vf, asked));
+	if (a->vm_uuid[0] && strcmp(a->vm_uuid, v->vm_uuid))
+		return conflict(err, v, "the VM UUID", v->vm_uuid[0] ? v->vm_uuid : "(none)",
+				a->vm_uuid);
+	return 0;
+}
+
+/* A new place for a record whose own is taken or gone. */
+static int move_record(struct context *ctx, struct create *c, struct saved_vgpu *v, int vf,
+		       struct error *err)
+{
+	const struct vf *target = &c->view.host->vfs[vf];
+	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
+	int r;
+
+	(void)snprintf(detail, sizeof(detail), "from %s to %s", bdf_format(&v->vf, from),
+		       bdf_format(&target->bdf, to));
+	v->vf = target->bdf;
+	v->vf_index = target->index;
+	if (ctx->dry_run)
+		return 0;
+	r = store_set_place(c->store, v, err);
+	return r == 0 ? store_event(c->store, "move", v->uuid, detail, err) : r;
+}
+
+/* The slot is taken by what is asked for: keep it, or see that it is made again. */
+static int take_existing(struct context *ctx, struct create *c, const struct saved_vgpu *v,
+			 struct create_slot *slot, struct work *work, struct error *err)
+{
+	const struct verdict *verdict = &c->view.plan.verdicts[v - c->view.saved->vgpus];
+	char why[256];
+
+	slot->vgpu = *v;
+	work->vgpu = &slot->vgpu;
+	switch (verdict->action) {
+	case ACTION_NONE:
+		slot->live = verdict->state == STATE_ACTIVE;
+		if (slot->live)
+			return 0;
+		break;
+	case ACTION_ADOPT_VF:
+		slot->live = true;
+		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
+	case ACTION_MOVE:
+		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
+	case ACTION_CREATE:
+		return 0;
+	case ACTION_ROLL_FORWARD:
+		if (verdict->reason)
+			(void)move_record(ctx, c, &slot->vgpu, verdict->vf, err);
+		return ctx->dry_run ? 0 : work_lock(ctx, work, err);
+	case ACTION_FORGET:
+	case ACTION_REPORT:
+		break;
+	}
+	if (verdict->state == STATE_STOPPED)
+		return conflict(err, v, "been", "stopped", "running");
+	(void)error_set(err, verdict->reason == REASON_GPU_ABSENT ? ERROR_CAPACITY :
+								     ERROR_CONFLICT,
+			0, "%s is recorded for it, but %s", v->uuid,
+			verdict->action == ACTION_FORGET ?
+				"its removal was cut short" :
+				reason_sentence(v, verdict->reason, why, sizeof(why)));
+	error_hint(err, verdict->action == ACTION_FORGET ?
+			"'vgpumgr remove %s' finishes it" :
+			"'vgpumgr show %s' tells about it", v->uuid);
+	return -EEXIST;
+}
+
+/* Is the UUID that --uuid names still free? */
+static int check_uuid(const struct create *c, struct error *err)
+{
+	const char *uuid = c->args.uuid;
+	const struct saved_vgpu *v = saved_find(c->view.saved, uuid);
+	char vm[4 * VM_NAME_SIZE];
+
+	if (!*uuid)
+		return 0;
+	if (v)
+		return error_set(err, ERROR_CONFLICT, EEXIST, "%s belongs to %s slot %u", uuid,
+				 text_escape(vm, sizeof(vm), v->vm), v->slot);
+	if (host_find_live(c->view.host, uuid))
+		return error_set(err, ERROR_CONFLICT, EEXIST,
+				 "%s is live, made by somebody else", uuid);
+	return 0;
+}
+
+static void fill_record(const struct create *c, const struct placement *place, uint32_t slot,
+			struct saved_vgpu *v)
+{
+	const struct host *host = c->view.host;
+
+	*v = (struct saved_vgpu){
+		.slot = slot,
+		.type_id = place->type->id,
+		.framebuffer_mib = place->type->framebuffer_mib,
+		.framework = FRAMEWORK_MDEV,
+		.gpu = host->gpus[place->gpu].bdf,
+		.vf = host->vfs[place->vf].bdf,
+		.vf_index = host->vfs[place->vf].index,
+		.state = SAVED_CREATING,
+	};
+	if (c->args.uuid[0])
+		(void)text_copy(v->uuid, sizeof(v->uuid), c->args.uuid);
+	else
+		make_uuid(v->uuid);
+	(void)text_copy(v->vm, sizeof(v->vm), c->args.vm);
+	(void)text_copy(v->vm_uuid, sizeof(v->vm_uuid), c->args.vm_uuid);
+	(void)text_copy(v->profile, sizeof(v->profile), place->type->profile);
+	(void)text_copy(v->type_name, sizeof(v->type_name), place->type->name);
+	(void)text_copy(v->boot_id, sizeof(v->boot_id), host->boot_id);
+}
+
+/* What was read of a GPU model for this, so that the next create need not. */
+static int remember(struct create *c, struct error *err)
+{
+	const struct host *host = c->view.host;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < host->n_gpus && r == 0; i++) {
+		const struct gpu *gpu = &host->gpus[i];
+		struct saved_gpu record = { .bdf = gpu->bdf, .vendor = gpu->vendor,
+					    .device = gpu->device };
+
+		if (gpu->device && !saved_find_gpu(c->view.saved, &gpu->bdf))
+			r = store_put_gpu(c->store, &record, err);
+		if (r == 0 && c->learnt[i])
+			r = store_put_catalog(c->store, gpu->vendor, gpu->device,
+					      host->driver_version, gpu->catalog, err);
+	}
+	return r;
+}
+
+static int take_new(struct context *ctx, struct create *c, uint32_t number,
+		    struct create_slot *slot, struct work *work, struct error *err)
+{
+	char detail[VM_NAME_SIZE + PROFILE_SIZE + 64], vf[BDF_SIZE];
+	struct placement place;
+	int r = check_uuid(c, err);
+
+	if (r < 0)
+		return r;
+	if (!alloc_place(c->view.host, &c->usage, &c->request, &place))
+		return -ENOSPC;
+	fill_record(c, &place, number, &slot->vgpu);
+	slot->fresh = work->fresh = true;
+	work->vgpu = &slot->vgpu;
+	alloc_take(c->view.host, &c->usage, &place);
+	if (ctx->dry_run)
+		return 0;
+	r = store_insert(c->store, &slot->vgpu, err);
+	if (r == 0)
+		r = work_lock(ctx, work, err);
+	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", slot->vgpu.profile,
+		       bdf_format(&slot->vgpu.vf, vf), slot->vgpu.vm, slot->vgpu.slot);
+	return r == 0 ? store_event(c->store, "create-intent", slot->vgpu.uuid, detail, err) :
+			r;
+}
+
+/* Record and arithmetic as of now, within the transaction. */
+static int look_again(struct create *c, struct error *err)
+{
+	int r;
+
+	if (c->store) {
+		saved_free(c->view.saved);
+		c->view.saved = NULL;
+		r = store_load(c->store, &c->view.saved, err);
+		if (r < 0)
+			return r;
+	}
+	usage_free(&c->usage);
+	c->usage = (struct usage){ NULL, NULL };
+	r = usage_make(c->view.host, c->view.saved, &c->usage, err);
+	if (r == 0)
+		r = plan_make(c->view.host, c->view.saved, &c->view.plan, err);
+	if (r == 0)
+		mark_refused(c);
+	return r;
+}
+
+static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *ret_busy,
+		      struct error *err)
+{
+	size_t i;
+	int r = look_again(c, err);
+
+	for (i = 0; i < c->n_slots && r == 0; i++) {
+		uint32_t number = c->args.have_slot ? c->args.slot : (uint32_t)i;
+		const struct saved_vgpu *v = saved_find_vm(c->view.saved, c->args.vm, number);
+
+		if (!v) {
+			r = take_new(ctx, c, number, &c->slots[i], &c->works[i], err);
+			continue;
+		}
+		r = check_existing(c, v, err);
+		if (r == 0 && v->in_progress) {
+			*ret_busy = *v;
+			return -ESTALE;
+		}
+		if (r == 0)
+			r = take_existing(ctx, c, v, &c->slots[i], &c->works[i], err);
+	}
+	return r;
+}
+
+static int allocate_slots(struct create *c, struct error *err)
+{
+	size_t i;
+
+	works_free(c->works, c->n_slots);
+	free(c->slots);
+	c->n_slots = c->args.have_count ? c->args.count : 1;
+	c->slots = calloc(c->n_slots, sizeof(*c->slots));
+	c->works = calloc(c->n_slots, sizeof(*c->works));
+	for (i = 0; c->works && i < c->n_slots; i++)
+		c->works[i] = WORK_NONE;
+	if (c->slots && c->works)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+}
+
+static bool anything_fresh(const struct create *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++)
+		if (c->slots[i].fresh)
+			return true;
+	return false;
+}
+
+int create_reserve(struct context *ctx, struct create *c, struct error *err)
+{
+	struct saved_vgpu busy;
+	int r = allocate_slots(c, err);
+
+	if (r == 0 && !ctx->dry_run)
+		r = store_begin(c->store, err);
+	if (r < 0)
+		return r;
+	r = fill_slots(ctx, c, &busy, err);
+	if (ctx->dry_run)
+		return r;
+	if (r == 0 && anything_fresh(c))
+		r = remember(c, err);
+	if (r == 0)
+		return store_commit(c->store, err);
+	store_rollback(c->store);
+	if (r == -ESTALE) {
+		int waited = wait_until_idle(ctx, &busy, err);
+
+		return waited < 0 ? waited : -ESTALE;
+	}
+	return r;
+}
+
+/* Which of the slots recorded by this call shall be taken back? */
+static bool to_undo(const struct create *c, size_t i, bool only_refused)
+{
+	const struct work *w = &c->works[i];
+
+	if (!c->slots[i].fresh || !w->done)
+		return false;
+	return !only_refused || (w->r < 0 && w->made.absent);
+}
+
+/* Deletes the records whose devices are not there; the others are to be removed first. */
+static int delete_absent(struct create *c, bool only_refused, struct error *err)
+{
+	size_t i;
+	int r = store_begin(c->store, err);
+
+	for (i = 0; i < c->n_slots && r == 0; i++) {
+		struct saved_vgpu *v = &c->slots[i].vgpu;
+		struct work *w = &c->works[i];
+
+		if (!to_undo(c, i, only_refused))
+			continue;
+		if (w->made.absent) {
+			r = store_delete(c->store, v, err);
+			if (r == 0)
+				r = store_event(c->store, "create-failed", v->uuid,
+						w->r < 0 ? w->err.message : "undone", err);
+		} else if (w->made.present && v->state == SAVED_CREATING) {
+			v->state = SAVED_REMOVING;
+			r = store_set_state(c->store, v, SAVED_CREATING, err);
+		}
+	}
+	if (r == 0)
+		return store_commit(c->store, err);
+	store_rollback(c->store);
+	return r;
+}
+
+int create_undo(struct context *ctx, struct create *c, bool only_refused, struct error *err)
+{
+	size_t i, n_removed = 0;
+	int r = delete_absent(c, only_refused, err);
+
+	if (r < 0 || only_refused)
+		return r;
+	for (i = 0; i < c->n_slots && r == 0; i++) {
+		struct work *w = &c->works[i];
+
+		if (!to_undo(c, i, false) || !w->made.present) {
+			w->done = false; /* what was deleted is settled */
+			continue;
+		}
+		r = work_queue_remove(ctx, c->jobs, c->view.host, w, i, err);
+		n_removed++;
+	}
+	if (r == 0 && n_removed)
+		r = works_wait(c->jobs, c->works, c->n_slots, err);
+	if (r < 0 || !n_removed)
+		return r;
+	for (i = 0; i < c->n_slots; i++)
+		c->works[i].made = (struct vgpu_made){ .absent = c->works[i].done &&
+							       c->works[i].r == 0 };
+	return delete_absent(c, false, err);
+}

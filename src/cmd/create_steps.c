@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/create.h"
+#include "sysfs/pci.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define THOROUGH (SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
+
+void create_end(struct create *c)
+{
+	works_free(c->works, c->n_slots);
+	jobs_free(c->jobs);
+	store_close(c->store);
+	usage_free(&c->usage);
+	view_close(&c->view);
+	free(c->slots);
+	free(c->refused);
+	free(c->learnt);
+}
+
+static int open_store(struct context *ctx, struct create *c, struct error *err)
+{
+	enum store_mode mode = ctx->dry_run ? STORE_READ : STORE_CREATE;
+	int r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &c->store, err);
+
+	if (r == -ENOENT && ctx->dry_run)
+		return 0;
+	if (r == 0)
+		store_set_actor(c->store, ctx->actor);
+	return r;
+}
+
+static int load(struct create *c, struct error *err)
+{
+	saved_free(c->view.saved);
+	c->view.saved = NULL;
+	if (c->store)
+		return store_load(c->store, &c->view.saved, err);
+	c->view.saved = calloc(1, sizeof(*c->view.saved));
+	return c->view.saved ? 0 : error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+}
+
+/* Reads the catalog of each GPU model that the record does not know, once per model: what
+ * is then made is verified on the device anyway. */
+static void learn_catalogs(struct context *ctx, struct create *c)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(ctx->root_fd, PCI_DEVICES, NULL);
+	struct scan_options options = { .what = SCAN_TYPES };
+	struct host *host = c->view.host;
+	size_t i, j;
+
+	for (i = 0; i < host->n_gpus; i++) {
+		struct gpu *gpu = &host->gpus[i];
+		struct error ignored; /* such a GPU offers nothing; a thorough scan says why */
+
+		if (gpu->catalog || !gpu->n_vfs)
+			continue;
+		if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
+			continue;
+		for (j = 0; j < i && !gpu->catalog; j++)
+			if (host->gpus[j].device == gpu->device)
+				gpu->catalog = catalog_ref(host->gpus[j].catalog);
+		if (gpu->catalog)
+			continue;
+		if (scan_types(ctx->root_fd, host, gpu, &options, &ignored) == 0 &&
+		    gpu->catalog)
+			c->learnt[i] = true;
+	}
+}
+
+/* Looks at the host: just enough to place a vGPU, or, if WIDE, at everything that could
+ * explain why none can be. */
+static int look(struct context *ctx, struct create *c, bool wide, struct error *err)
+{
+	unsigned what = wide ? THOROUGH : c->args.numa_node >= 0 ? SCAN_GPUS : 0;
+	int r;
+
+	host_free(c->view.host);
+	c->view.host = NULL;
+	c->wide = wide;
+	r = context_scan(ctx, what, &c->view.host, err);
+	if (r < 0)
+		return r;
+	free(c->learnt);
+	c->learnt = calloc(c->view.host->n_gpus + 1, sizeof(*c->learnt));
+	if (!c->learnt)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+	r = load(c, err);
+	if (r == 0 && c->store)
+		r = view_remember_catalogs(c->store, c->view.host, c->view.saved, err);
+	if (r == 0)
+		learn_catalogs(ctx, c);
+	return r;
+}
+
+/* Profile and places as typed become what the allocator works on. */
+static int resolve(struct context *ctx, struct create *c, struct error *err)
+{
+	const struct host *host = c->view.host;
+	const struct vf *vf;
+	char name[BDF_SIZE];
+	struct gpu *gpu;
+	int r = view_resolve(host, c->args.profile, c->profile, err);
+
+	if (r < 0)
+		return r;
+	c->request = (struct alloc_request){
+		.profile = c->profile,
+		.gpu = c->args.have_gpu ? &c->args.gpu : NULL,
+		.vf = c->args.have_vf ? &c->args.vf : NULL,
+		.numa_node = c->args.numa_node,
+		.policy = c->args.have_policy ? c->args.policy : ctx->settings.policy,
+	};
+	if (c->args.have_gpu) {
+		r = view_find_gpu(host, &c->args.gpu, &gpu, err);
+		if (r < 0)
+			return r;
+	}
+	vf = c->args.have_vf ? host_find_vf(host, &c->args.vf) : NULL;
+	if (c->args.have_vf && !vf) {
+		(void)error_set(err, ERROR_NOT_FOUND, 0, "no virtual function at %s",
+				bdf_format(&c->args.vf, name));
+		error_hint(err, "'vgpumgr sriov status' shows which GPUs have theirs enabled");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int prepare(struct context *ctx, struct create *c, bool wide, struct error *err)
+{
+	int r = look(ctx, c, wide, err);
+
+	return r == 0 ? resolve(ctx, c, err) : r;
+}
+
+/* Makes what is not live; the results are in C->works. */
+static int make(struct context *ctx, struct create *c, struct error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < c->n_slots && r == 0; i++)
+		if (!c->slots[i].live)
+			r = work_queue_make(ctx, c->jobs, c->view.host, &c->works[i], i,
+					    c->slots[i].fresh, err);
+	return r == 0 ? works_wait(c->jobs, c->works, c->n_slots, err) : r;
+}
+
+/* Is this a refusal after which another GPU may still have room? */
+static bool was_refused(const struct create *c, size_t i)
+{
+	const struct work *w = &c->works[i];
+
+	return c->slots[i].fresh && w->done && w->r < 0 && w->made.absent &&
+	       w->err.kind == ERROR_CAPACITY;
+}
+
+static int note_refusals(struct create *c, struct error *err)
+{
+	struct bdf *grown = reallocarray(c->refused, c->n_refused + c->n_slots,
+					 sizeof(*grown));
+	size_t i;
+
+	if (!grown)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+	c->refused = grown;
+	for (i = 0; i < c->n_slots; i++)
+		if (was_refused(c, i))
+			c->refused[c->n_refused++] = c->slots[i].vgpu.vf;
+	return 0;
+}
+
+/* The first failure, as it shall be told. */
+static int first_failure(const struct create *c, struct error *err)
+{
+	char vf[BDF_SIZE];
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++) {
+		const struct work *w = &c->works[i];
+
+		if (!w->done || w->r == 0)
+			continue;
+		*err = w->err;
+		if (w->hanging)
+			error_hint(err, "it stays recorded as creating; repeat the command to "
+				   "go on waiting for it");
+		(void)error_context(err, "on %s", bdf_format(&c->slots[i].vgpu.vf, vf));
+		return w->r;
+	}
+	return 0;
+}
+
+static bool any(const struct create *c, bool (*test)(const struct create *, size_t))
+{
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++)
+		if (test(c, i))
+			return true;
+	return false;
+}
+
+static bool is_hanging(const struct create *c, size_t i)
+{
+	return c->works[i].hanging;
+}
+
+/* All that were to be made are: the records say so from now on. */
+static int settle(struct create *c, struct error *err)
+{
+	size_t i;
+	int r = store_begin(c->store, err);
+
+	for (i = 0; i < c->n_slots && r == 0; i++)
+		if (c->works[i].done)
+			r = work_settle(c->store, c->view.host, &c->works[i],
+					c->slots[i].fresh ? "create" : "restore", err);
+	if (r == 0)
+		return store_commit(c->store, err);
+	store_rollback(c->store);
+	return error_context(err, "the device is there, but its record could not be finished");
+}
+
+/* 0: all is live; -ESTALE: place again what the driver refused; else failed and undone. */
+static int make_and_judge(struct context *ctx, struct create *c, struct error *err)
+{
+	struct error undo_err;
+	int r = make(ctx, c, err);
+
+	if (r < 0)
+		return r;
+	r = first_failure(c, err);
+	if (r == 0)
+		return 0;
+	if (any(c, is_hanging))
+		return r;
+	if (any(c, was_refused) && note_refusals(c, err) == 0) {
+		r = create_undo(ctx, c, true, err);
+		return r < 0 ? r : -ESTALE;
+	}
+	if (create_undo(ctx, c, false, &undo_err) < 0)
+		warning("%s", undo_err.message);
+	return r;
+}
+
+static void forget_slots(struct create *c)
+{
+	works_free(c->works, c->n_slots);
+	free(c->slots);
+	c->works = NULL;
+	c->slots = NULL;
+	c->n_slots = 0;
+}
+
+static bool nothing_changed(const struct create *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++)
+		if (!c->slots[i].live || c->works[i].done)
+			return false;
+	return true;
+}
+
+int create_do(struct context *ctx, struct create *c, struct error *err)
+{
+	int r = ctx->dry_run ? 0 : context_start_jobs(ctx, &c->jobs, err);
+
+	(void)clock_now(c->view.as_of, sizeof(c->view.as_of));
+	if (r == 0)
+		r = open_store(ctx, c, err);
+	if (r == 0)
+		r = prepare(ctx, c, false, err);
+	if (r < 0 && err->kind == ERROR_NOT_FOUND && !c->wide)
+		r = prepare(ctx, c, true, err); /* some GPUs were not looked at */
+	while (r == 0) {
+		r = create_reserve(ctx, c, err);
+		if (r == -ENOSPC && !c->wide)
+			r = prepare(ctx, c, true, err);
+		else if (r == -ENOSPC)
+			return create_refuse(ctx, c, err);
+		else if (r == -ESTALE)
+			r = prepare(ctx, c, c->wide, err);
+		else if (r < 0 || ctx->dry_run || nothing_changed(c))
+			return r;
+		else {
+			r = make_and_judge(ctx, c, err);
+			if (r == 0)
+				r = settle(c, err);
+			if (r != -ESTALE) {
+				context_publish(ctx, c->store, c->view.host->machine_id);
+				return r;
+			}
+			forget_slots(c);
+			r = prepare(ctx, c, true, err);
+		}
+	}
+	return r;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/reconcile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/words.h"
+#include "out/publish.h"
+#include "sysfs/sysfs.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+enum { OPT_WAIT = 0x200, OPT_GPU };
+
+static const struct argp_option options[] = {
+	{ "wait", OPT_WAIT, "SEC", 0, "How long to wait for GPUs and types that are absent "
+	  "(default 0)", 0 },
+	{ "gpu", OPT_GPU, "BDF", 0, "Only what is saved on this GPU", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct reconcile *rc = p ? p->args : NULL;
+
+	switch (key) {
+	case OPT_WAIT:
+		return parse_number_option(state, "wait", arg, 86400, &rc->wait_s);
+	case OPT_GPU:
+		rc->have_gpu = true;
+		return parse_bdf_option(state, arg, &rc->gpu);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void reconcile_end(struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; rc->items && i < rc->view.saved->n_vgpus; i++)
+		close_fd(rc->items[i].work.lock_fd);
+	for (i = 0; i < rc->n_tries; i++)
+		close_fd(rc->tries[i].lock_fd);
+	free(rc->items);
+	free(rc->tries);
+	jobs_free(rc->jobs);
+	store_close(rc->store);
+	view_close(&rc->view);
+}
+
+/* Its own reason, and where that is a GPU's virtual functions, what became of those. */
+static void explain(struct reconcile *rc, const struct saved_vgpu *v, const struct item *item,
+		    char *buf, size_t size)
+{
+	const struct sriov_try *try = reconcile_find_try(rc, &v->gpu);
+
+	if (item->work.done && item->work.r < 0)
+		(void)text_copy(buf, size, item->work.err.message);
+	else if (try && try->done && try->r < 0 && !item->work.done &&
+		 item->verdict.action == ACTION_REPORT)
+		(void)text_copy(buf, size, try->err.message);
+	else
+		(void)reason_sentence(v, item->verdict.reason, buf, size);
+}
+
+/* How the vGPU stands after the run. */
+static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summary *s)
+{
+	const struct saved_vgpu *v = o->row.saved;
+	const struct item *item = v ? &rc->items[v - rc->view.saved->vgpus] : NULL;
+	bool made;
+
+	o->error[0] = '\0';
+	if (!v) {
+		s->foreign++;
+		return;
+	}
+	o->row.verdict = item->verdict;
+	made = item->work.done && item->work.r == 0;
+	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
+	    item->verdict.reason == REASON_VF_GONE)
+		explain(rc, v, item, o->error, sizeof(o->error));
+	if (made || item->verdict.action == ACTION_ADOPT_VF ||
+	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
+	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
+		o->row.verdict.state = STATE_ACTIVE;
+	s->created += made && !item->moved;
+	s->moved += item->moved && o->row.verdict.state == STATE_ACTIVE;
+	if (item->verdict.action == ACTION_FORGET || item->verdict.state == STATE_STOPPED)
+		return;
+	if (o->row.verdict.state == STATE_ACTIVE)
+		s->as_saved++;
+	else if (!reconcile_skips(rc, &v->gpu))
+		s->failed++;
+}
+
+/* A GPU whose virtual functions are wanted for their own sake. */
+static unsigned report_tries(struct reconcile *rc)
+{
+	unsigned failed = 0;
+	size_t i;
+
+	for (i = 0; i < rc->n_tries; i++) {
+		if (rc->tries[i].r == 0)
+			continue;
+		warning("%s", rc->tries[i].err.message);
+		failed++;
+	}
+	return failed;
+}
+
+static void publish_outcome(struct context *ctx, struct reconcile *rc, const char *text)
+{
+	struct error err;
+
+	if (rc->changed || !sysfs_exists(ctx->root_fd, "run/vgpumgr/inventory.json"))
+		context_publish(ctx, rc->store, rc->view.host->machine_id);
+	if (text && publish_run_file(ctx->root_fd, "last-reconcile.json", text, &err) < 0)
+		warning("%s", err.message);
+}
+
+/* What a dry run would do about the virtual functions. */
+static void print_sriov_plan(struct context *ctx, const struct reconcile *rc)
+{
+	const struct saved *saved = rc->view.saved;
+	char name[BDF_SIZE];
+	size_t i;
+
+	for (i = 0; i < rc->view.host->n_gpus; i++) {
+		const struct gpu *gpu = &rc->view.host->gpus[i];
+
+		if (!reconcile_skips(rc, &gpu->bdf) &&
+		    plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
+				     saved->n_gpus))
+			note(ctx, "would enable the virtual functions of %s, then make what is "
+			     "saved on it", bdf_format(&gpu->bdf, name));
+	}
+}
+
+static int report(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	_cleanup_(freep) struct outcome *outcomes = NULL;
+	_cleanup_(freep) struct row *rows = NULL;
+	_cleanup_(freep) char *text = NULL;
+	struct outcome_summary summary = { 0 };
+	ssize_t i, n = rows_make(&rc->view, &rows, err);
+	unsigned failed_tries;
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	outcomes = calloc((size_t)n + 1, sizeof(*outcomes));
+	if (!outcomes)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+	for (i = 0; i < n; i++) {
+		outcomes[i].row = rows[i];
+		judge(rc, &outcomes[i], &summary);
+	}
+	failed_tries = report_tries(rc);
+	r = outcomes_print(ctx, &rc->view, outcomes, (size_t)n, &summary, &text, err);
+	if (ctx->dry_run)
+		print_sriov_plan(ctx, rc);
+	else
+		publish_outcome(ctx, rc, text);
+	if (r < 0)
+		return r;
+	return summary.failed || failed_tries ? ERROR_DRIFT : 0;
+}
+
+/* After the work, the rows show what the record says now. */
+static int settle_and_report(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	struct error inner;
+
+	if (!ctx->dry_run && reconcile_settle(rc, &inner) < 0)
+		warning("what was restored could not be written down: %s", inner.message);
+	return report(ctx, rc, err);
+}
+
+static int load(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	int r = store_open(&ctx->place, ctx->dry_run ? STORE_READ : STORE_WRITE,
+			   context_timeout(ctx) * 1000, &rc->store, err);
+
+	if (r < 0)
+		return r;
+	store_set_actor(rc->store, ctx->actor);
+	r = store_quick_check(rc->store, err);
+	return r == 0 ? store_load(rc->store, &rc->view.saved, err) : r;
+}
+
+/* No store: nothing is saved, which is soon told. */
+static int report_nothing(struct context *ctx, struct error *err)
+{
+	struct view view = { .host = NULL };
+	struct outcome_summary summary = { 0 };
+
+	note(ctx, "nothing is saved");
+	(void)clock_now(view.as_of, sizeof(view.as_of));
+	return ctx->json ? outcomes_print(ctx, &view, NULL, 0, &summary, NULL, err) : 0;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	const struct argp argp = { options, parse, NULL,
+				   "Make live what is saved: enable virtual functions, make the "
+				   "vGPUs that are missing. Never removes a device. Exit status "
+				   "7: not everything is as saved.", NULL, NULL, NULL };
+	_cleanup_(reconcile_end) struct reconcile rc = { .wait_s = 0 };
+	int r = command_parse(ctx, &argp, argc, argv, &rc, err);
+
+	if (r)
+		return r < 0 ? r : 0;
+	(void)clock_now(rc.view.as_of, sizeof(rc.view.as_of));
+	r = ctx->dry_run ? 0 : context_start_jobs(ctx, &rc.jobs, err);
+	if (r == 0)
+		r = load(ctx, &rc, err);
+	if (r == -ENOENT)
+		return report_nothing(ctx, err);
+	if (r == 0)
+		r = reconcile_do(ctx, &rc, err);
+	return r == 0 ? settle_and_report(ctx, &rc, err) : r;
+}
+
+const struct command cmd_reconcile = { "reconcile", "make live what is saved", run };

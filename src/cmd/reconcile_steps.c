@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/reconcile.h"
+#include "cmd/sriov.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define LOOK_MS   250
+#define THOROUGH  (SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+#define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items */
+
+bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu)
+{
+	return rc->have_gpu && !bdf_equal(&rc->gpu, gpu);
+}
+
+struct sriov_try *reconcile_find_try(struct reconcile *rc, const struct bdf *gpu)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tries; i++)
+		if (bdf_equal(&rc->tries[i].gpu, gpu))
+			return &rc->tries[i];
+	return NULL;
+}
+
+/* Are the types of all of the GPU's VFs there, or is there no sense in waiting for them? */
+static bool is_settled(struct reconcile *rc, const struct gpu *gpu)
+{
+	const struct sriov_try *try = reconcile_find_try(rc, &gpu->bdf);
+
+	if (try)
+		return try->done;
+	return gpu_ready_vfs(rc->view.host, gpu) == gpu->n_vfs ||
+	       clock_monotonic_ms() >= rc->wait_until;
+}
+
+static int look(struct context *ctx, struct reconcile *rc, unsigned what, struct error *err)
+{
+	const struct saved *saved = rc->view.saved;
+	struct host *host;
+	size_t i;
+	int r = context_scan(ctx, what, &host, err);
+
+	if (r < 0)
+		return r;
+	host_free(rc->view.host);
+	rc->view.host = host;
+	r = plan_make(host, saved, &rc->view.plan, err);
+	for (i = 0; r == 0 && i < saved->n_vgpus; i++)
+		if (!rc->items[i].work.queued)
+			rc->items[i].verdict = rc->view.plan.verdicts[i];
+	return r;
+}
+
+/* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here. */
+static bool all_is_well(const struct reconcile *rc)
+{
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++)
+		if (rc->items[i].verdict.action != ACTION_NONE || rc->items[i].verdict.reason)
+			return false;
+	for (i = 0; i < saved->n_gpus; i++) {
+		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
+
+		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs))
+			return false;
+	}
+	return true;
+}
+
+static int add_try(struct context *ctx, struct reconcile *rc, const struct gpu *gpu,
+		   struct error *err)
+{
+	struct sriov_try *grown = reallocarray(rc->tries, rc->n_tries + 1, sizeof(*grown));
+	struct sriov_try *try;
+	int r;
+
+	if (!grown)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+	rc->tries = grown;
+	try = &grown[rc->n_tries];
+	*try = (struct sriov_try){ .gpu = gpu->bdf, .lock_fd = -1 };
+	r = sriov_queue(ctx, rc->jobs, gpu, gpu->total_vfs, SRIOV_TAG + rc->n_tries,
+			&try->lock_fd, &try->err);
+	rc->n_tries++;
+	if (r < 0) {
+		try->done = true;
+		try->r = r;
+	}
+	return 0;
+}
+
+static int queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	const struct host *host = rc->view.host;
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < host->n_gpus && r == 0; i++) {
+		const struct gpu *gpu = &host->gpus[i];
+
+		if (!reconcile_skips(rc, &gpu->bdf) && !reconcile_find_try(rc, &gpu->bdf) &&
+		    plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
+				     saved->n_gpus))
+			r = add_try(ctx, rc, gpu, err);
+	}
+	return r;
+}
+
+/* Is this one's turn now: to be made, on a GPU that is as ready as it gets? */
+static bool is_due(struct reconcile *rc, size_t i)
+{
+	const struct item *item = &rc->items[i];
+	const struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+	const struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
+
+	return !item->work.queued && gpu && item->verdict.vf >= 0 &&
+	       !reconcile_skips(rc, &v->gpu) && is_settled(rc, gpu) &&
+	       (item->verdict.action == ACTION_CREATE ||
+		item->verdict.action == ACTION_MOVE ||
+		(item->verdict.action == ACTION_ROLL_FORWARD &&
+		 !host_find_live(rc->view.host, v->uuid)));
+}
+
+static bool changes_vf(const struct reconcile *rc, size_t i)
+{
+	const struct vf *vf = &rc->view.host->vfs[rc->items[i].verdict.vf];
+
+	return !bdf_equal(&vf->bdf, &rc->view.saved->vgpus[i].vf);
+}
+
+static int record_move(struct reconcile *rc, size_t i, struct error *err)
+{
+	const struct vf *vf = &rc->view.host->vfs[rc->items[i].verdict.vf];
+	struct saved_vgpu moved = rc->view.saved->vgpus[i];
+	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
+	int r;
+
+	(void)snprintf(detail, sizeof(detail), "from %s to %s", bdf_format(&moved.vf, from),
+		       bdf_format(&vf->bdf, to));
+	moved.vf = vf->bdf;
+	moved.vf_index = vf->index;
+	r = store_set_place(rc->store, &moved, err);
+	return r == 0 ? store_event(rc->store, "move", moved.uuid, detail, err) : r;
+}
+
+/* The record names the new VF before the kernel does; all moves that are due, at once, since
+ * they may be one another's. */
+static int record_moves(struct reconcile *rc, const bool *due, struct error *err)
+{
+	size_t i, n = rc->view.saved->n_vgpus;
+	int r = store_begin(rc->store, err);
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < n && r == 0; i++)
+		if (due[i])
+			r = store_park(rc->store, &rc->view.saved->vgpus[i], err);
+	for (i = 0; i < n && r == 0; i++)
+		if (due[i])
+			r = record_move(rc, i, err);
+	if (r == 0)
+		r = store_commit(rc->store, err);
+	else
+		store_rollback(rc->store);
+	return r;
+}
+
+static void apply_moves(struct reconcile *rc, const bool *due, int r, const struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
+		struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+		struct item *item = &rc->items[i];
+
+		if (!due[i])
+			continue;
+		if (r == 0) {
+			const struct vf *vf = &rc->view.host->vfs[item->verdict.vf];
+
+			v->vf = vf->bdf;
+			v->vf_index = vf->index;
+			item->moved = rc->changed = true;
+			continue;
+		}
+		/* Without the record the kernel is not touched. */
+		item->work.queued = item->work.done = true;
+		item->work.r = r;
+		item->work.err = *err;
+	}
+}
+
+static int move_due(struct reconcile *rc, struct error *err)
+{
+	_cleanup_(freep) bool *due = calloc(rc->view.saved->n_vgpus + 1, sizeof(*due));
+	struct error inner;
+	bool any = false;
+	size_t i;
+
+	if (!due)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
+		due[i] = is_due(rc, i) && changes_vf(rc, i);
+		any = any || due[i];
+	}
+	if (any)
+		apply_moves(rc, due, record_moves(rc, due, &inner), &inner);
+	return 0;
+}
+
+/* Everything that can be started now is. */
+static int start_due(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	struct saved *saved = rc->view.saved;
+	size_t i;
+	int r = queue_sriov(ctx, rc, err);
+
+	if (r == 0)
+		r = move_due(rc, err);
+	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
+		if (!is_due(rc, i))
+			continue;
+		rc->items[i].work.vgpu = &saved->vgpus[i];
+		if (saved->vgpus[i].state == SAVED_CREATING)
+			r = work_lock(ctx, &rc->items[i].work, err);
+		if (r == 0)
+			r = work_queue_make(ctx, rc->jobs, rc->view.host, &rc->items[i].work,
+					    i, false, err);
+	}
+	return r;
+}
+
+/* Is something absent that --wait may still bring? */
+static bool is_waiting(struct reconcile *rc)
+{
+	size_t i;
+
+	if (clock_monotonic_ms() >= rc->wait_until)
+		return false;
+	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
+		const struct item *item = &rc->items[i];
+		const struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+		const struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
+
+		if (item->work.queued || reconcile_skips(rc, &v->gpu))
+			continue;
+		if (item->verdict.reason == REASON_GPU_ABSENT ||
+		    item->verdict.reason == REASON_NO_DRIVER ||
+		    item->verdict.reason == REASON_NO_TYPES)
+			return true;
+		if (item->verdict.action != ACTION_NONE && gpu && !is_settled(rc, gpu))
+			return true;
+	}
+	return false;
+}
+
+/* Takes over one result. A GPU that is ready now must be looked at. */
+static bool take_result(struct reconcile *rc, const struct job_result *result)
+{
+	struct sriov_try *try;
+
+	if (result->tag < SRIOV_TAG) {
+		work_finish(&rc->items[result->tag].work, result);
+		return false;
+	}
+	try = &rc->tries[result->tag - SRIOV_TAG];
+	try->done = true;
+	try->r = result->r;
+	try->err = result->err;
+	close_fd(TAKE_FD(try->lock_fd));
+	return true;
+}
+
+static int work_until_done(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	struct job_result result;
+	int r;
+
+	for (;;) {
+		bool waiting;
+
+		r = start_due(ctx, rc, err);
+		if (r < 0)
+			return r;
+		waiting = is_waiting(rc);
+		if (!waiting && !jobs_pending(rc->jobs))
+			return 0;
+		r = jobs_next(rc->jobs, waiting ? LOOK_MS : -1, &result, err);
+		if (r < 0)
+			return r;
+		if (r > 0 && !take_result(rc, &result))
+			continue;
+		r = look(ctx, rc, THOROUGH, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	size_t i;
+	int r;
+
+	rc->items = calloc(rc->view.saved->n_vgpus + 1, sizeof(*rc->items));
+	if (!rc->items)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+	for (i = 0; i < rc->view.saved->n_vgpus; i++)
+		rc->items[i].work = WORK_NONE;
+	rc->wait_until = clock_monotonic_ms() + (int64_t)rc->wait_s * 1000;
+	r = look(ctx, rc, SCAN_OTHERS, err);
+	if (r < 0 || all_is_well(rc))
+		return r;
+	r = look(ctx, rc, THOROUGH, err);
+	if (r < 0 || ctx->dry_run)
+		return r;
+	return work_until_done(ctx, rc, err);
+}
+
+/* The device is there, by our doing or somebody else's: what must the record say? */
+static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *item,
+		       const struct live_vgpu *live, struct error *err)
+{
+	char detail[128], place[BDF_SIZE];
+	int r;
+
+	if (item->verdict.action == ACTION_ADOPT_VF) {
+		const struct vf *vf = &rc->view.host->vfs[live->vf];
+
+		v->vf = vf->bdf;
+		v->vf_index = vf->index;
+		item->moved = true;
+		r = store_set_place(rc->store, v, err);
+		(void)snprintf(detail, sizeof(detail), "found on %s",
+			       bdf_format(&v->vf, place));
+		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err) : r;
+	}
+	item->work.vgpu = v;
+	return work_settle(rc->store, rc->view.host, &item->work,
+			   v->state == SAVED_REMOVING ? "remove-cut-short" :
+						       "roll-forward", err);
+}
+
+static int settle_item(struct reconcile *rc, size_t i, struct error *err)
+{
+	struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+	struct item *item = &rc->items[i];
+	const struct live_vgpu *live = host_find_live(rc->view.host, v->uuid);
+	int r;
+
+	if (reconcile_skips(rc, &v->gpu))
+		return 0;
+	if (item->work.done)
+		return item->work.r < 0 ? 0 : work_settle(rc->store, rc->view.host,
+							  &item->work, "restore", err);
+	if (item->verdict.action == ACTION_FORGET) {
+		r = store_delete(rc->store, v, err);
+		return r == 0 ? store_event(rc->store, "remove", v->uuid,
+					    "its device was gone already", err) : r;
+	}
+	return live ? settle_live(rc, v, item, live, err) : 0;
+}
+
+/* Does the record have to change for this one? */
+static bool is_news(const struct reconcile *rc, size_t i)
+{
+	const struct item *item = &rc->items[i];
+
+	if (item->work.queued)
+		return item->work.done && item->work.r == 0;
+	return item->verdict.action == ACTION_FORGET ||
+	       item->verdict.action == ACTION_ADOPT_VF ||
+	       item->verdict.action == ACTION_ROLL_FORWARD ||
+	       item->verdict.reason == REASON_REMOVAL_CUT_SHORT;
+}
+
+int reconcile_settle(struct reconcile *rc, struct error *err)
+{
+	size_t i, n = rc->view.saved->n_vgpus;
+	bool any = false;
+	int r;
+
+	for (i = 0; i < n; i++)
+		any = any || is_news(rc, i);
+	if (!any)
+		return 0;
+	r = store_begin(rc->store, err);
+	for (i = 0; i < n && r == 0; i++)
+		if (is_news(rc, i) && rc->items[i].verdict.action == ACTION_ADOPT_VF)
+			r = store_park(rc->store, &rc->view.saved->vgpus[i], err);
+	for (i = 0; i < n && r == 0; i++)
+		if (is_news(rc, i))
+			r = settle_item(rc, i, err);
+	if (r == 0) {
+		rc->changed = true;
+		return store_commit(rc->store, err);
+	}
+	store_rollback(rc->store);
+	return r;
+}

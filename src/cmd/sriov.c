@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/gpu_summary.h"
+#include "cmd/sriov.h"
+#include "cmd/work.h"
+#include "out/json.h"
+#include "out/table.h"
+#include "pci/names.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+DEFINE_CLEANUP(struct table *, table_free)
+DEFINE_CLEANUP(struct pci_names *, pci_names_close)
+
+enum verb { VERB_NONE, VERB_STATUS, VERB_ENABLE, VERB_DISABLE };
+
+struct sriov_args {
+	enum verb verb;
+	char **gpus;
+	size_t n_gpus;
+	bool all;
+};
+
+static error_t parse_verb(struct argp_state *state, struct sriov_args *a, const char *arg)
+{
+	static const char *const verbs[] = { "", "status", "enable", "disable" };
+	unsigned i;
+
+	for (i = VERB_STATUS; i <= VERB_DISABLE; i++)
+		if (!strcmp(arg, verbs[i]))
+			a->verb = (enum verb)i;
+	if (!a->verb)
+		return usage_error(state, "'%s' is not status, enable or disable", arg);
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	struct sriov_args *a = p ? p->args : NULL;
+	struct bdf ignored;
+	error_t r;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (!a->verb)
+			return parse_verb(state, a, arg);
+		if (!strcmp(arg, "all")) {
+			a->all = true;
+			return 0;
+		}
+		r = parse_bdf_option(state, arg, &ignored);
+		if (r)
+			return r;
+		a->gpus[a->n_gpus++] = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (p->help)
+			return 0;
+		if (!a->verb)
+			return usage_error(state, "say status, enable or disable");
+		if (a->verb != VERB_STATUS && !a->all == !a->n_gpus)
+			return usage_error(state, "name GPUs by address, or say 'all'");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* One GPU that the call is about. */
+struct target {
+	struct gpu *gpu;
+	bool queued, done, skipped;
+	int lock_fd, r;
+	struct error err;
+};
+
+struct sriov {
+	struct sriov_args args;
+	struct view view;
+	struct store *store;
+	struct jobs *jobs;
+	struct target *targets;
+	size_t n;
+};
+
+static void sriov_end(struct sriov *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		close_fd(s->targets[i].lock_fd);
+	free(s->targets);
+	jobs_free(s->jobs);
+	store_close(s->store);
+	view_close(&s->view);
+	free(s->args.gpus);
+}
+
+static int choose(struct sriov *s, struct error *err)
+{
+	struct host *host = s->view.host;
+	size_t i;
+
+	s->targets = calloc(host->n_gpus + s->args.n_gpus + 1, sizeof(*s->targets));
+	if (!s->targets)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
+	for (i = 0; i < s->args.n_gpus; i++) {
+		struct gpu *gpu = NULL;
+		struct bdf bdf;
+		int r = bdf_parse(s->args.gpus[i], &bdf) ?
+				view_find_gpu(host, &bdf, &gpu, err) : -EINVAL;
+		size_t j;
+
+		if (r < 0)
+			return r;
+		for (j = 0; j < s->n && s->targets[j].gpu != gpu; j++)
+			;
+		if (j == s->n)
+			s->targets[s->n++] = (struct target){ .gpu = gpu, .lock_fd = -1 };
+	}
+	for (i = 0; !s->args.n_gpus && i < host->n_gpus; i++)
+		s->targets[s->n++] = (struct target){ .gpu = &host->gpus[i], .lock_fd = -1 };
+	if (s->n || s->args.verb == VERB_STATUS)
+		return 0;
+	(void)error_set(err, ERROR_NOT_FOUND, 0, "no NVIDIA GPU was found on this host");
+	return -ENOENT;
+}
+
+/* Why the GPU must be left alone; NULL if it need not be. */
+static const char *untouchable(const struct gpu *gpu, char *buf, size_t size)
+{
+	char text[4 * DRIVER_NAME_SIZE];
+
+	if (gpu->excluded)
+		return "is excluded by the config";
+	if (!gpu->total_vfs)
+		return "has no SR-IOV: vGPUs are made on the GPU itself, if at all";
+	if (!gpu->driver[0])
+		return "is bound to no driver; bind it to nvidia first";
+	if (strcmp(gpu->driver, "nvidia")) {
+		(void)snprintf(buf, size, "is bound to the driver %s, not nvidia",
+			       text_escape(text, sizeof(text), gpu->driver));
+		return buf;
+	}
+	if (!gpu->driver_override[0])
+		return NULL;
+	(void)snprintf(buf, size, "has driver_override %s",
+		       text_escape(text, sizeof(text), gpu->driver_override));
+	return buf;
+}
+
+/* The first vGPU on the GPU that would die, NULL if there is none. */
+static const struct live_vgpu *vgpu_on(const struct host *host, const struct gpu *gpu)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].gpu == gpu - host->gpus)
+			return &host->live[i];
+	return NULL;
+}
+
+static int refuse_saved(const struct sriov *s, const struct gpu *gpu, struct error *err)
+{
+	char name[BDF_SIZE], vm[4 * VM_NAME_SIZE];
+	size_t i;
+
+	for (i = 0; i < s->view.saved->n_vgpus; i++) {
+		const struct saved_vgpu *v = &s->view.saved->vgpus[i];
+
+		if (!bdf_equal(&v->gpu, &gpu->bdf))
+			continue;
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s still has %s of %s on record",
+				bdf_format(&gpu->bdf, name), v->uuid,
+				text_escape(vm, sizeof(vm), v->vm));
+		error_hint(err, "'vgpumgr list --gpu %s' shows all; remove them first", name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Must the kernel be touched for it? */
+static bool needs_switch(const struct sriov *s, const struct gpu *gpu)
+{
+	if (s->args.verb == VERB_DISABLE)
+		return gpu->n_vfs > 0;
+	return gpu->n_vfs != gpu->total_vfs || gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
+}
+
+static int check_target(const struct sriov *s, struct target *t, struct error *err)
+{
+	const struct live_vgpu *live = vgpu_on(s->view.host, t->gpu);
+	char name[BDF_SIZE], buf[512];
+	const char *why = untouchable(t->gpu, buf, sizeof(buf));
+	bool partial = s->args.verb == VERB_ENABLE && t->gpu->n_vfs &&
+		       t->gpu->n_vfs != t->gpu->total_vfs;
+
+	(void)bdf_format(&t->gpu->bdf, name);
+	if (why) {
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s %s; it is left alone", name, why);
+		return -EPERM;
+	}
+	if (s->args.verb == VERB_DISABLE && refuse_saved(s, t->gpu, err) < 0)
+		return -EBUSY;
+	if (live && (partial || (s->args.verb == VERB_DISABLE && t->gpu->n_vfs))) {
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s has a vGPU on it, %s on %s", name,
+				live->uuid[0] ? live->uuid : "of the vfio framework",
+				live->parent_name);
+		error_hint(err, "'vgpumgr list --gpu %s' shows what is on it", name);
+		return -EBUSY;
+	}
+	if (partial) {
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s has %zu of %u VFs enabled; the "
+				"number can only change from 0", name, t->gpu->n_vfs,
+				t->gpu->total_vfs);
+		error_hint(err, "vgpumgr sriov disable %s, then enable it again", name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+/* Refused GPUs: named and passed over for "all", a failure where they were named. */
+static void check_targets(struct context *ctx, struct sriov *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		struct target *t = &s->targets[i];
+		struct error err;
+		char buf[512];
+
+		if (check_target(s, t, &err) == 0)
+			continue;
+		t->skipped = true;
+		if (s->args.all && untouchable(t->gpu, buf, sizeof(buf))) {
+			note(ctx, "%s", err.message);
+			continue;
+		}
+		t->done = true;
+		t->r = -EBUSY;
+		t->err = err;
+	}
+}
+
+/* The wish goes on record before the kernel is touched. */
+static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
+{
+	_cleanup_(pci_names_closep) struct pci_names *names = pci_names_open();
+	bool enable = s->args.verb == VERB_ENABLE;
+	size_t i;
+	int r = store_begin(s->store, err);
+
+	for (i = 0; i < s->n && r == 0; i++) {
+		const struct gpu *gpu = s->targets[i].gpu;
+		const struct saved_gpu *old = saved_find_gpu(s->view.saved, &gpu->bdf);
+		struct saved_gpu wish = { .bdf = gpu->bdf, .vendor = gpu->vendor,
+					  .device = gpu->device,
+					  .wanted_vfs = enable ? gpu->total_vfs : 0 };
+		char name[BDF_SIZE], detail[64];
+
+		if (s->targets[i].skipped || (old && old->wanted_vfs == wish.wanted_vfs) ||
+		    (!old && !enable))
+			continue;
+		(void)pci_names_model(names, gpu->vendor, gpu->device, wish.model,
+				      sizeof(wish.model));
+		*ret_changed = true;
+		r = store_put_gpu(s->store, &wish, err);
+		(void)snprintf(detail, sizeof(detail), "%s %u", bdf_format(&gpu->bdf, name),
+			       wish.wanted_vfs);
+		if (r == 0)
+			r = store_event(s->store, enable ? "sriov-enable" : "sriov-disable",
+					NULL, detail, err);
+	}
+	if (r == 0)
+		return store_commit(s->store, err);
+	store_rollback(s->store);
+	return r;
+}
+
+static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
+{
+	bool enable = s->args.verb == VERB_ENABLE;
+	struct job_result result;
+	char name[BDF_SIZE];
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < s->n && r == 0; i++) {
+		struct target *t = &s->targets[i];
+
+		if (t->skipped || !needs_switch(s, t->gpu))
+			continue;
+		t->queued = true;
+		r = sriov_queue(ctx, s->jobs, t->gpu, enable ? t->gpu->total_vfs : 0, i,
+				&t->lock_fd, err);
+	}
+	while (r == 0 && (r = jobs_next(s->jobs, -1, &result, err)) > 0) {
+		struct target *t = &s->targets[result.tag];
+
+		t->done = true;
+		t->r = result.r;
+		t->err = result.err;
+		close_fd(TAKE_FD(t->lock_fd)); /* the next GPU's turn needs the lock */
+		(void)bdf_format(&t->gpu->bdf, name);
+		if (result.r == 0)
+			note(ctx, "%s: virtual functions %s", name, enable ? "on" : "off");
+		else
+			error_hint(&t->err, "'vgpumgr sriov status' shows how it stands");
+		r = 0;
+	}
+	return r;
+}
+
+static int print_plan(const struct sriov *s)
+{
+	char name[BDF_SIZE];
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		const struct target *t = &s->targets[i];
+
+		if (!t->skipped && needs_switch(s, t->gpu))
+			printf("%s the virtual functions of %s\n",
+			       s->args.verb == VERB_ENABLE ? "enable" : "disable",
+			       bdf_format(&t->gpu->bdf, name));
+	}
+	return 0;
+}
+
+static const char *state_of(const struct sriov *s, const struct target *t,
+			    const struct gpu *gpu)
+{
+	if (t->done && t->r == -ETIMEDOUT)
+		return "timeout";
+	return gpu_sriov_state(s->view.host, gpu);
+}
+
+static json_t *target_json(const struct sriov *s, const struct target *t,
+			   const struct gpu *gpu, uint32_t wanted)
+{
+	json_t *object = json_pack("{s:o}", "address", json_bdf(&gpu->bdf));
+	json_t *sriov = gpu_sriov_json(gpu, wanted, state_of(s, t, gpu));
+
+	(void)json_object_update(object, sriov);
+	json_decref(sriov);
+	return object;
+}
+
+static int add_line(struct table *table, const struct sriov *s, const struct target *t,
+		    const struct gpu *gpu, uint32_t wanted, struct error *err)
+{
+	char name[BDF_SIZE], total[16], n[24], want[16];
+
+	(void)snprintf(total, sizeof(total), "%u", gpu->total_vfs);
+	(void)snprintf(n, sizeof(n), "%zu", gpu->n_vfs);
+	(void)snprintf(want, sizeof(want), "%u", wanted);
+	return table_add(table, (const char *[]){ bdf_format(&gpu->bdf, name), total, n, want,
+						  state_of(s, t, gpu) }, err);
+}
+
+/* The view was opened anew after the switching, so GPUs are looked up by address. */
+static int print_status(struct context *ctx, struct sriov *s, struct error *err)
+{
+	static const struct column columns[] = {
+		{ "ADDRESS", false }, { "TOTAL", true }, { "VFS", true },
+		{ "WANTED", true },   { "STATE", false },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	json_t *document, *array = ctx->json ? json_array() : NULL;
+	size_t i;
+	int r = ctx->json ? 0 : table_new(columns, ARRAY_SIZE(columns), &table, err);
+
+	for (i = 0; i < s->n && r == 0; i++) {
+		const struct gpu *gpu = s->targets[i].gpu;
+		uint32_t wanted = gpu_wanted_vfs(s->view.saved, gpu);
+
+		if (ctx->json)
+			(void)json_array_append_new(array, target_json(s, &s->targets[i], gpu,
+								       wanted));
+		else
+			r = add_line(table, s, &s->targets[i], gpu, wanted, err);
+	}
+	if (!ctx->json)
+		return r == 0 ? table_print(table, err) : r;
+	document = json_document("sriov", s->view.as_of, s->view.host);
+	(void)json_object_set_new(document, "gpus", array);
+	return json_print(document, err);
+}
+
+/* All that could be done was; the first failure is told last, the others as they are. */
+static int first_failure(struct sriov *s, struct error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < s->n; i++) {
+		const struct target *t = &s->targets[i];
+
+		if (!t->done || t->r == 0)
+			continue;
+		if (r == 0)
+			*err = t->err;
+		else
+			warning("%s", t->err.message);
+		r = r ? r : t->r;
+	}
+	return r;
+}
+
+#define WHAT (SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+
+/* Host and record as they are now, with the targets pointing into them. */
+static int look_again(struct context *ctx, struct sriov *s, struct error *err)
+{
+	_cleanup_(freep) struct bdf *bdfs = calloc(s->n + 1, sizeof(*bdfs));
+	size_t i, kept = 0;
+	int r;
+
+	if (!bdfs)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
+	for (i = 0; i < s->n; i++)
+		bdfs[i] = s->targets[i].gpu->bdf;
+	view_close(&s->view);
+	r = view_open(ctx, WHAT, &s->view, err);
+	for (i = 0; i < s->n && r == 0; i++) {
+		s->targets[i].gpu = host_find_gpu(s->view.host, &bdfs[i]);
+		if (s->targets[i].gpu)
+			s->targets[kept++] = s->targets[i];
+		else
+			close_fd(s->targets[i].lock_fd);
+	}
+	if (r == 0)
+		s->n = kept;
+	return r;
+}
+
+static int change(struct context *ctx, struct sriov *s, struct error *err)
+{
+	enum store_mode mode = s->args.verb == VERB_ENABLE ? STORE_CREATE : STORE_WRITE;
+	bool changed = false;
+	int r;
+
+	check_targets(ctx, s);
+	if (ctx->dry_run) {
+		r = first_failure(s, err);
+		return r < 0 ? r : print_plan(s);
+	}
+	r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &s->store, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (s->store) {
+		store_set_actor(s->store, ctx->actor);
+		r = record_wishes(s, &changed, err);
+		if (r < 0)
+			return r;
+	}
+	r = switch_all(ctx, s, err);
+	if (changed)
+		context_publish(ctx, s->store, s->view.host->machine_id);
+	if (r < 0)
+		return r;
+	r = first_failure(s, err);
+	if (r < 0)
+		return r;
+	r = look_again(ctx, s, err);
+	return r == 0 && ctx->json ? print_status(ctx, s, err) : r;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	const struct argp argp = { NULL, parse, "status [GPU...]\nenable GPU...|all\n"
+				   "disable GPU...|all",
+				   "Show or switch the virtual functions of GPUs, now and at "
+				   "every boot.", NULL, NULL, NULL };
+	_cleanup_(sriov_end) struct sriov s = { .n = 0 };
+	int r;
+
+	s.args.gpus = calloc((size_t)argc + 1, sizeof(*s.args.gpus));
+	if (!s.args.gpus)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
+	r = command_parse(ctx, &argp, argc, argv, &s.args, err);
+	if (r)
+		return r < 0 ? r : 0;
+	if (s.args.verb != VERB_STATUS && !ctx->dry_run)
+		r = context_start_jobs(ctx, &s.jobs, err);
+	if (r == 0)
+		r = view_open(ctx, WHAT, &s.view, err);
+	if (r == 0)
+		r = choose(&s, err);
+	if (r < 0)
+		return r;
+	if (s.args.verb == VERB_STATUS)
+		return print_status(ctx, &s, err);
+	return change(ctx, &s, err);
+}
+
+const struct command cmd_sriov = { "sriov", "show or switch virtual functions", run };

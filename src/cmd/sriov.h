@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "cmd/view.h"
+
+/* Queues the switching of GPU's virtual functions to N_VFS (0: off) in lane 0, in which one
+ * GPU's turn comes after another's. *RET_LOCK_FD is a lock file the job holds: close it when
+ * the result is there. */
+int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
+		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err);
+
+/* The lock that lets one sriov-manage run at a time: beside the store, or in run/vgpumgr
+ * where that is on a file system that went read-only. */
+int sriov_open_lock(struct context *ctx, struct error *err);

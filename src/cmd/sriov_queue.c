@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/sriov.h"
+#include "util/cleanup.h"
+#include "util/lock.h"
+
+#define RUN_DIR "run/vgpumgr"
+
+/* The program has this long to notice its own deadline before its child is given up. */
+#define GRACE_S 10
+
+int sriov_open_lock(struct context *ctx, struct error *err)
+{
+	_cleanup_(closep) int dir_fd = -1;
+	struct error inner;
+	int fd = store_open_lock(&ctx->place, &inner);
+
+	if (fd >= 0)
+		return fd;
+	(void)mkdirat(ctx->root_fd, "run", 0755);
+	(void)mkdirat(ctx->root_fd, RUN_DIR, 0755);
+	dir_fd = openat(ctx->root_fd, RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	fd = dir_fd < 0 ? -1 : lock_open(dir_fd, "sriov.lock", NULL);
+	if (fd < 0 && err)
+		*err = inner;
+	return fd < 0 ? -EIO : fd;
+}
+
+int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
+		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err)
+{
+	struct job job;
+	int r, fd = sriov_open_lock(ctx, err);
+
+	if (fd < 0)
+		return fd;
+	memset(&job, 0, sizeof(job));
+	job.kind = JOB_SRIOV;
+	job.lane = 0;
+	job.tag = tag;
+	job.timeout_s = context_sriov_timeout(ctx) + GRACE_S;
+	job.sriov.gpu = gpu->bdf;
+	job.sriov.n_vfs = n_vfs;
+	job.sriov.timeout_s = context_sriov_timeout(ctx);
+	r = jobs_add(jobs, &job, fd, err);
+	if (r < 0)
+		close_fd(fd);
+	else
+		*ret_lock_fd = fd;
+	return r;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out/publish.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#define NEAR_NAMES 3
+
+DEFINE_CLEANUP(struct store *, store_close)
+DEFINE_CLEANUP(struct saved *, saved_free)
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERROR_SYSTEM, ENOMEM, "look at the host");
+}
+
+static void warn(void *arg, const struct error *err)
+{
+	(void)arg;
+	warning("%s", err->message);
+}
+
+int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err)
+{
+	struct scan_options options = { .what = what, .warn = warn };
+	size_t i;
+	int r = scan_host(ctx->root_fd, &options, ret, err);
+
+	for (i = 0; r == 0 && i < ctx->settings.n_exclude_gpus; i++) {
+		struct gpu *gpu = host_find_gpu(*ret, &ctx->settings.exclude_gpus[i]);
+
+		if (gpu)
+			gpu->excluded = true;
+	}
+	return r;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->verdicts);
+	free(plan->ours);
+	free(plan->vf_taken);
+	*plan = (struct plan){ NULL, NULL, NULL };
+}
+
+int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
+	      struct error *err)
+{
+	plan_free(plan);
+	plan->verdicts = calloc(saved->n_vgpus + 1, sizeof(*plan->verdicts));
+	plan->ours = calloc(host->n_live + 1, sizeof(*plan->ours));
+	plan->vf_taken = calloc(host->n_vfs + 1, sizeof(*plan->vf_taken));
+	if (!plan->verdicts || !plan->ours || !plan->vf_taken)
+		return no_memory(err);
+	plan_reconcile(host, saved->vgpus, saved->n_vgpus, plan);
+	return 0;
+}
+
+void usage_free(struct usage *usage)
+{
+	free(usage->gpus);
+	free(usage->vf_taken);
+}
+
+int usage_make(const struct host *host, const struct saved *saved, struct usage *ret,
+	       struct error *err)
+{
+	ret->gpus = calloc(host->n_gpus + 1, sizeof(*ret->gpus));
+	ret->vf_taken = calloc(host->n_vfs + 1, sizeof(*ret->vf_taken));
+	if (!ret->gpus || !ret->vf_taken)
+		return no_memory(err);
+	usage_fill(host, saved->vgpus, saved->n_vgpus, ret);
+	return 0;
+}
+
+int view_remember_catalogs(struct store *store, struct host *host, const struct saved *saved,
+			   struct error *err)
+{
+	size_t i, j;
+
+	for (i = 0; i < host->n_gpus; i++) {
+		struct gpu *gpu = &host->gpus[i];
+		const struct saved_gpu *known = saved_find_gpu(saved, &gpu->bdf);
+		int r;
+
+		if (!gpu->device && known) {
+			gpu->vendor = known->vendor;
+			gpu->device = known->device;
+		}
+		if (gpu->catalog || !gpu->device)
+			continue;
+		for (j = 0; j < i && !gpu->catalog; j++)
+			if (host->gpus[j].device == gpu->device && host->gpus[j].catalog &&
+			    host->gpus[j].catalog->remembered)
+				gpu->catalog = catalog_ref(host->gpus[j].catalog);
+		if (gpu->catalog)
+			continue;
+		r = store_load_catalog(store, gpu->vendor, gpu->device, host->driver_version,
+				       &gpu->catalog, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* For users who cannot open the store: what root published of it. */
+static int read_published(struct context *ctx, struct view *view, struct error *err)
+{
+	struct error inner;
+
+	if (publish_read(ctx->root_fd, &view->saved, &inner) < 0) {
+		error_hint(err, "run this as root: nothing readable was published (%.120s)",
+			   inner.message);
+		return -EACCES;
+	}
+	(void)text_copy(view->as_of, sizeof(view->as_of), view->saved->as_of);
+	note(ctx, "the record is shown as published at %s", view->as_of);
+	return 0;
+}
+
+static int read_record(struct context *ctx, struct view *view, struct error *err)
+{
+	_cleanup_(store_closep) struct store *store = NULL;
+	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000, &store, err);
+
+	if (r == -ENOENT) {
+		view->saved = calloc(1, sizeof(*view->saved));
+		return view->saved ? 0 : no_memory(err);
+	}
+	if (r == -EACCES && err->kind == ERROR_PERMISSION)
+		return read_published(ctx, view, err);
+	if (r == 0)
+		r = store_load(store, &view->saved, err);
+	if (r == 0)
+		r = view_remember_catalogs(store, view->host, view->saved, err);
+	return r;
+}
+
+int view_open(struct context *ctx, unsigned what, struct view *ret, struct error *err)
+{
+	int r;
+
+	*ret = (struct view){ .host = NULL };
+	(void)clock_now(ret->as_of, sizeof(ret->as_of));
+	r = context_scan(ctx, what, &ret->host, err);
+	if (r == 0)
+		r = read_record(ctx, ret, err);
+	if (r == 0)
+		r = plan_make(ret->host, ret->saved, &ret->plan, err);
+	if (r < 0)
+		view_close(ret);
+	return r;
+}
+
+void view_close(struct view *view)
+{
+	plan_free(&view->plan);
+	saved_free(view->saved);
+	host_free(view->host);
+	*view = (struct view){ .host = NULL };
+}
+
+int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZE],
+		 struct error *err)
+{
+	const char *near[NEAR_NAMES];
+	char shown[128];
+	enum match match = resolve_profile(host, text, ret);
+	size_t n;
+
+	text_escape(shown, sizeof(shown), text);
+	if (match == MATCH_MALFORMED)
+		return error_set(err, ERROR_USAGE, EINVAL,
+				 "'%s' is not spelled like a vGPU profile, such as A40-24A",
+				 shown);
+	if (match != MATCH_UNKNOWN)
+		return 0;
+	(void)error_set(err, ERROR_NOT_FOUND, 0, "no GPU of this host offers '%s'", shown);
+	n = resolve_near(host, text, NEAR_NAMES, near);
+	if (!host->n_gpus)
+		error_hint(err, "no NVIDIA GPU was found on this host");
+	else if (n)
+		error_hint(err, "did you mean %s%s%s%s%s?", near[0], n > 1 ? ", " : "",
+			   n > 1 ? near[1] : "", n > 2 ? ", " : "", n > 2 ? near[2] : "");
+	else
+		error_hint(err, "'vgpumgr types' lists what there is");
+	return -ENOENT;
+}
+
+int view_find_gpu(const struct host *host, const struct bdf *bdf, struct gpu **ret,
+		  struct error *err)
+{
+	const struct vf *vf = host_find_vf(host, bdf);
+	char name[BDF_SIZE], gpu[BDF_SIZE];
+
+	*ret = host_find_gpu(host, bdf);
+	if (*ret)
+		return 0;
+	(void)error_set(err, ERROR_NOT_FOUND, 0, "no GPU at %s", bdf_format(bdf, name));
+	if (vf)
+		error_hint(err, "that is a VF of the GPU %s",
+			   bdf_format(&host->gpus[vf->gpu].bdf, gpu));
+	else
+		error_hint(err, "'vgpumgr gpus' lists the GPUs of this host");
+	return -ENOENT;
+}
+
+/* Counts MATCH as a hit unless it is the UUID found already. */
+static void count_match(const char *uuid, const char *prefix, char found[UUID_SIZE], int *n)
+{
+	if (strncmp(uuid, prefix, strlen(prefix)) || !strcmp(uuid, found))
+		return;
+	(void)text_copy(found, UUID_SIZE, uuid);
+	(*n)++;
+}
+
+int view_find_vgpu(const struct view *view, const char *text, unsigned min_length,
+		   struct saved_vgpu **ret_saved, struct live_vgpu **ret_live,
+		   struct error *err)
+{
+	char prefix[UUID_SIZE], found[UUID_SIZE] = "", shown[128];
+	size_t i;
+	int n = 0;
+
+	text_escape(shown, sizeof(shown), text);
+	if (!uuid_prefix(text, min_length, prefix))
+		return error_set(err, ERROR_USAGE, EINVAL,
+				 "'%s' is not a UUID, nor the first %u or more characters of one",
+				 shown, min_length);
+	for (i = 0; i < view->saved->n_vgpus; i++)
+		count_match(view->saved->vgpus[i].uuid, prefix, found, &n);
+	for (i = 0; i < view->host->n_live; i++)
+		if (!view->plan.ours[i])
+			count_match(view->host->live[i].uuid, prefix, found, &n);
+	if (n > 1)
+		return error_set(err, ERROR_USAGE, EINVAL, "'%s' is the beginning of %d UUIDs",
+				 shown, n);
+	if (!n) {
+		(void)error_set(err, ERROR_NOT_FOUND, 0, "no vGPU '%s' here", shown);
+		error_hint(err, "'vgpumgr list' shows the vGPUs of this host");
+		return -ENOENT;
+	}
+	*ret_saved = saved_find(view->saved, found);
+	*ret_live = host_find_live(view->host, found);
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "cmd/cmd.h"
+#include "core/alloc.h"
+#include "core/plan.h"
+#include "core/resolve.h"
+
+/* Host and record side by side: what every query is an answer from. */
+struct view {
+	struct host *host;
+	struct saved *saved; /* never NULL: nothing saved is an empty record */
+	struct plan plan;
+	char as_of[TIME_SIZE];
+};
+
+/* Scans the host (WHAT: enum scan_what), reads the record, or what is published of it where
+ * it cannot be opened, and plans. GPUs whose types are not to be seen get the catalog that
+ * is remembered of their model. */
+int view_open(struct context *ctx, unsigned what, struct view *ret, struct error *err);
+void view_close(struct view *view);
+
+/* Scans with the settings' exclusions applied; warnings go to stderr. */
+int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err);
+
+/* Plans anew into PLAN, whose arrays are replaced. */
+int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
+	      struct error *err);
+void plan_free(struct plan *plan);
+
+/* Allocates and fills USAGE. */
+int usage_make(const struct host *host, const struct saved *saved, struct usage *ret,
+	       struct error *err);
+void usage_free(struct usage *usage);
+
+/* Gives each GPU without a catalog the one remembered for its model under this driver. Its
+ * device id is taken from the record where the scan did not read it. */
+int view_remember_catalogs(struct store *store, struct host *host, const struct saved *saved,
+			   struct error *err);
+
+/* Resolves a PROFILE argument. ERROR_USAGE for a malformed one, ERROR_NOT_FOUND with the
+ * nearest names for an unknown one. */
+int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZE],
+		 struct error *err);
+
+/* The GPU at BDF, or ERROR_NOT_FOUND. */
+int view_find_gpu(const struct host *host, const struct bdf *bdf, struct gpu **ret,
+		  struct error *err);
+
+/* Finds the one vGPU that TEXT, a UUID or a beginning of one, means: saved (RET_SAVED), live
+ * (RET_LIVE) or both; the other is NULL. MIN_LENGTH is how short a beginning may be. */
+int view_find_vgpu(const struct view *view, const char *text, unsigned min_length,
+		   struct saved_vgpu **ret_saved, struct live_vgpu **ret_live,
+		   struct error *err);

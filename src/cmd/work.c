@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cmd/work.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
+#include "util/text.h"
+
+void works_free(struct work *works, size_t n)
+{
+	size_t i;
+
+	for (i = 0; works && i < n; i++)
+		close_fd(works[i].lock_fd);
+	free(works);
+}
+
+int work_lock(struct context *ctx, struct work *work, struct error *err)
+{
+	int fd = store_open_lock(&ctx->place, err);
+
+	if (fd < 0)
+		return fd;
+	work->lock_fd = fd;
+	return lock_take(fd, work->vgpu->row, clock_monotonic_ms(), err);
+}
+
+/* Lane 0 is for SR-IOV; each GPU has lanes of its own, one unless the config says more. */
+static uint32_t lane_of(const struct context *ctx, const struct host *host,
+			const struct saved_vgpu *vgpu, uint64_t tag)
+{
+	const struct gpu *gpu = host_find_gpu(host, &vgpu->gpu);
+	uint32_t per_gpu = ctx->settings.creates_per_gpu;
+	uint32_t index = gpu ? (uint32_t)(gpu - host->gpus) : (uint32_t)host->n_gpus;
+
+	return 1 + index * per_gpu + (uint32_t)(tag % per_gpu);
+}
+
+int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *host,
+		    struct work *work, uint64_t tag, bool ask_driver, struct error *err)
+{
+	struct job job;
+	int r;
+
+	memset(&job, 0, sizeof(job)); /* it is sent as a whole */
+	job.kind = JOB_MAKE;
+	job.lane = lane_of(ctx, host, work->vgpu, tag);
+	job.tag = tag;
+	job.timeout_s = context_timeout(ctx);
+	job.make.vf = work->vgpu->vf;
+	job.make.type_id = work->vgpu->type_id;
+	job.make.ask_driver = ask_driver;
+	(void)text_copy(job.make.uuid, sizeof(job.make.uuid), work->vgpu->uuid);
+	(void)text_copy(job.make.type_name, sizeof(job.make.type_name),
+			work->vgpu->type_name);
+	r = jobs_add(jobs, &job, work->lock_fd, err);
+	work->queued = r == 0;
+	work->done = false;
+	return r;
+}
+
+int work_queue_remove(struct context *ctx, struct jobs *jobs, const struct host *host,
+		      struct work *work, uint64_t tag, struct error *err)
+{
+	struct job job;
+	int r;
+
+	memset(&job, 0, sizeof(job));
+	job.kind = JOB_REMOVE;
+	job.lane = lane_of(ctx, host, work->vgpu, tag);
+	job.tag = tag;
+	job.timeout_s = context_timeout(ctx);
+	job.remove.parent = work->vgpu->vf;
+	(void)text_copy(job.remove.uuid, sizeof(job.remove.uuid), work->vgpu->uuid);
+	r = jobs_add(jobs, &job, work->lock_fd, err);
+	work->queued = r == 0;
+	work->done = false;
+	return r;
+}
+
+void work_finish(struct work *work, const struct job_result *result)
+{
+	work->done = true;
+	work->r = result->r;
+	work->hanging = result->hanging;
+	work->made = result->made;
+	work->err = result->err;
+}
+
+int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *err)
+{
+	struct job_result result;
+	int r;
+
+	while ((r = jobs_next(jobs, -1, &result, err)) > 0)
+		if (result.tag < n)
+			work_finish(&works[result.tag], &result);
+	return r;
+}
+
+int work_settle(struct store *store, const struct host *host, struct work *work,
+		const char *operation, struct error *err)
+{
+	enum saved_state from = work->vgpu->state;
+	char detail[VM_NAME_SIZE + 128], vf[BDF_SIZE];
+	int r;
+
+	work->vgpu->state = SAVED_ACTIVE;
+	(void)text_copy(work->vgpu->boot_id, sizeof(work->vgpu->boot_id), host->boot_id);
+	if (work->made.type_id)
+		work->vgpu->type_id = work->made.type_id;
+	r = store_set_state(store, work->vgpu, from, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", work->vgpu->profile,
+		       bdf_format(&work->vgpu->vf, vf), work->vgpu->vm, work->vgpu->slot);
+	return store_event(store, operation, work->vgpu->uuid, detail, err);
+}
+
+int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err)
+{
+	_cleanup_(closep) int fd = store_open_lock(&ctx->place, err);
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = lock_take(fd, vgpu->row, deadline, err);
+	if (r < 0) {
+		(void)error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+				"another process is still at work on %s", vgpu->uuid);
+		error_hint(err, "'vgpumgr check' shows whether it hangs in the kernel");
+	}
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "cmd/cmd.h"
+#include "core/plan.h"
+
+/* One vGPU that a changing command is at work on: its record, the lock that says so, and what
+ * came of it. */
+struct work {
+	struct saved_vgpu *vgpu; /* borrowed */
+	int lock_fd;             /* -1: no intent was needed */
+	bool fresh;              /* recorded by this very call */
+	bool queued, done;
+	int r;
+	bool hanging;            /* its deadline passed while the kernel was at it */
+	struct vgpu_made made;
+	struct error err;
+};
+
+#define WORK_NONE ((struct work){ .lock_fd = -1 })
+
+void works_free(struct work *works, size_t n);
+
+/* Takes the lock of the record's row: from here on others see it as in progress. */
+int work_lock(struct context *ctx, struct work *work, struct error *err);
+
+/* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes back
+ * with the result. ASK_DRIVER: read available_instances first. */
+int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *host,
+		    struct work *work, uint64_t tag, bool ask_driver, struct error *err);
+int work_queue_remove(struct context *ctx, struct jobs *jobs, const struct host *host,
+		      struct work *work, uint64_t tag, struct error *err);
+
+/* Waits for every job that is queued; tags are indices into WORKS. */
+int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *err);
+
+/* Takes over one result. */
+void work_finish(struct work *work, const struct job_result *result);
+
+/* In a transaction: the device is there, so its record becomes active, from the state it is
+ * in. */
+int work_settle(struct store *store, const struct host *host, struct work *work,
+		const char *operation, struct error *err);
+
+/* Waits until nobody else is at work on the record of ROW, for as long as the command may. */
+int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err);

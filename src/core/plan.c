@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/plan.h"
+
+#include <string.h>
+
+#include "util/text.h"
+
+static const char *const state_names[] = {
+	[STATE_ACTIVE] = "active",     [STATE_MISSING] = "missing",
+	[STATE_CREATING] = "creating", [STATE_REMOVING] = "removing",
+	[STATE_STOPPED] = "stopped",   [STATE_STUCK] = "stuck",
+	[STATE_CONFLICT] = "conflict", [STATE_FOREIGN] = "foreign",
+};
+static const char *const action_names[] = {
+	[ACTION_NONE] = "none",
+	[ACTION_CREATE] = "create",
+	[ACTION_MOVE] = "move",
+	[ACTION_ADOPT_VF] = "adopt-vf",
+	[ACTION_ROLL_FORWARD] = "roll-forward",
+	[ACTION_FORGET] = "forget",
+	[ACTION_REPORT] = "report",
+};
+
+const char *vgpu_state_name(enum vgpu_state state)
+{
+	return state_names[state];
+}
+
+bool vgpu_state_parse(const char *name, enum vgpu_state *ret)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++) {
+		if (strcmp(name, state_names[i]))
+			continue;
+		*ret = (enum vgpu_state)i;
+		return true;
+	}
+	return false;
+}
+
+const char *plan_action_name(enum plan_action action)
+{
+	return action_names[action];
+}
+
+bool plan_same_profile(const struct saved_vgpu *saved, const struct live_vgpu *live)
+{
+	if (live->type_name[0])
+		return text_equal_nocase(profile_short_name(live->type_name),
+					 saved->profile);
+	return live->type_id && live->type_id == saved->type_id;
+}
+
+enum plan_reason plan_gpu_ready(const struct host *host, const struct gpu *gpu)
+{
+	if (gpu->excluded)
+		return REASON_EXCLUDED;
+	if (!gpu->driver[0])
+		return REASON_NO_DRIVER;
+	if (strcmp(gpu->driver, "nvidia"))
+		return REASON_OTHER_DRIVER;
+	if (gpu->is_parent)
+		return REASON_FRAMEWORK;
+	if (!gpu->n_vfs)
+		return REASON_SRIOV_OFF;
+	switch (gpu_framework(host, gpu)) {
+	case FRAMEWORK_NONE:
+		return REASON_NO_TYPES;
+	case FRAMEWORK_VFIO:
+		return REASON_FRAMEWORK;
+	case FRAMEWORK_MDEV:
+		break;
+	}
+	return REASON_NONE;
+}
+
+bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved, size_t n_saved,
+		      const struct saved_gpu *wishes, size_t n_wishes)
+{
+	size_t i;
+
+	if (gpu->excluded || strcmp(gpu->driver, "nvidia") || gpu->driver_override[0] ||
+	    gpu->n_vfs || !gpu->total_vfs)
+		return false;
+	for (i = 0; i < n_wishes; i++)
+		if (wishes[i].wanted_vfs && bdf_equal(&wishes[i].bdf, &gpu->bdf))
+			return true;
+	for (i = 0; i < n_saved; i++)
+		if (saved[i].state != SAVED_STOPPED &&
+		    bdf_equal(&saved[i].gpu, &gpu->bdf) &&
+		    !bdf_equal(&saved[i].vf, &gpu->bdf))
+			return true;
+	return false;
+}
+
+static struct verdict report(enum vgpu_state state, enum plan_reason reason, int vf)
+{
+	return (struct verdict){ state, ACTION_REPORT, reason, vf };
+}
+
+/* The saved vGPU is in the kernel. */
+static struct verdict judge_live(const struct host *host, const struct saved_vgpu *saved,
+				 const struct live_vgpu *live)
+{
+	struct verdict v = { STATE_ACTIVE, ACTION_NONE, REASON_NONE, live->vf };
+
+	if (live->stuck)
+		return report(STATE_STUCK, REASON_STUCK, live->vf);
+	if (!plan_same_profile(saved, live))
+		return report(STATE_CONFLICT, REASON_OTHER_PROFILE, live->vf);
+	if (live->gpu < 0 || !bdf_equal(&host->gpus[live->gpu].bdf, &saved->gpu))
+		return report(STATE_CONFLICT, REASON_OTHER_GPU, live->vf);
+	if (saved->state == SAVED_REMOVING)
+		return report(STATE_REMOVING, REASON_REMOVAL_CUT_SHORT, live->vf);
+	if (saved->state == SAVED_CREATING) {
+		v.state = STATE_CREATING;
+		v.action = ACTION_ROLL_FORWARD;
+	} else if (!bdf_equal(&live->parent, &saved->vf)) {
+		v.action = ACTION_ADOPT_VF;
+	}
+	return v;
+}
+
+/* Is another size than SIZE_MIB on GPU by somebody else's doing? */
+static bool foreign_size(const struct host *host, const struct gpu *gpu, uint32_t size_mib,
+			 const bool *ours)
+{
+	size_t i;
+
+	for (i = 0; size_mib && i < host->n_live; i++) {
+		const struct live_vgpu *live = &host->live[i];
+
+		if (!ours[i] && live->gpu == gpu - host->gpus && live->framebuffer_mib &&
+		    live->framebuffer_mib != size_mib)
+			return true;
+	}
+	return false;
+}
+
+/* The first VF of GPU that shows types and that nobody has, -1 if there is none. */
+static int spare_vf(const struct host *host, const struct gpu *gpu, const bool *vf_taken)
+{
+	size_t i;
+
+	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs; i++)
+		if (!vf_taken[i] && host->vfs[i].framework == FRAMEWORK_MDEV)
+			return (int)i;
+	return -1;
+}
+
+/* What can be said of a vGPU that is not live before VFs are looked at. */
+static enum plan_reason obstacle(const struct host *host, const struct saved_vgpu *saved,
+				 const struct gpu *gpu)
+{
+	enum plan_reason reason;
+
+	if (!gpu)
+		return REASON_GPU_ABSENT;
+	reason = plan_gpu_ready(host, gpu);
+	if (reason)
+		return reason;
+	if (gpu->catalog && !gpu->catalog->remembered &&
+	    !catalog_find(gpu->catalog, saved->profile))
+		return REASON_NOT_OFFERED;
+	return REASON_NONE;
+}
+
+static bool can_take(const struct host *host, const struct saved_vgpu *saved,
+		     const struct vf *vf, const bool *vf_taken)
+{
+	return vf && vf->framework == FRAMEWORK_MDEV && !vf_taken[vf - host->vfs] &&
+	       bdf_equal(&host->gpus[vf->gpu].bdf, &saved->gpu);
+}
+
+/* The saved vGPU is not in the kernel and is wanted there. */
+static struct verdict judge_absent(const struct host *host, const struct saved_vgpu *saved,
+				   const struct plan *plan)
+{
+	const struct gpu *gpu = host_find_gpu(host, &saved->gpu);
+	const struct vf *vf = host_find_vf(host, &saved->vf);
+	bool creating = saved->state == SAVED_CREATING;
+	struct verdict v = { creating ? STATE_CREATING : STATE_MISSING,
+			     creating ? ACTION_ROLL_FORWARD : ACTION_CREATE,
+			     obstacle(host, saved, gpu), -1 };
+
+	if (v.reason)
+		return report(v.reason == REASON_NOT_OFFERED ? STATE_CONFLICT : v.state,
+			      v.reason, -1);
+	if (foreign_size(host, gpu, saved->framebuffer_mib, plan->ours))
+		return report(STATE_CONFLICT, REASON_OTHER_SIZE, -1);
+	if (can_take(host, saved, vf, plan->vf_taken)) {
+		v.vf = (int)(vf - host->vfs);
+	} else {
+		v.reason = vf && vf->framework ? REASON_VF_TAKEN : REASON_VF_GONE;
+		v.action = ACTION_MOVE;
+		v.vf = spare_vf(host, gpu, plan->vf_taken);
+		if (v.vf < 0)
+			return report(v.state, REASON_NO_FREE_VF, -1);
+	}
+	plan->vf_taken[v.vf] = true;
+	return v;
+}
+
+/* The verdicts that need no VF: live, stopped, at work on, to be forgotten. False where
+ * one must be found for it. */
+static bool judge_at_once(const struct host *host, const struct saved_vgpu *saved,
+			  struct verdict *ret)
+{
+	const struct live_vgpu *live = host_find_live(host, saved->uuid);
+
+	*ret = (struct verdict){ STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 };
+	if (saved->in_progress && !(live && live->stuck)) {
+		ret->state = saved->state == SAVED_REMOVING ? STATE_REMOVING :
+							      STATE_CREATING;
+		ret->reason = REASON_IN_PROGRESS;
+	} else if (live) {
+		*ret = judge_live(host, saved, live);
+	} else if (saved->state == SAVED_STOPPED) {
+		ret->state = STATE_STOPPED;
+	} else if (saved->state == SAVED_REMOVING) {
+		if (host_find_gpu(host, &saved->gpu))
+			*ret = (struct verdict){ STATE_REMOVING, ACTION_FORGET,
+						 REASON_NONE, -1 };
+		else
+			*ret = report(STATE_REMOVING, REASON_GPU_ABSENT, -1);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void mark_live(const struct host *host, const struct saved_vgpu *saved,
+		      size_t n_saved, struct plan *plan)
+{
+	size_t i;
+
+	memset(plan->ours, 0, host->n_live * sizeof(*plan->ours));
+	memset(plan->vf_taken, 0, host->n_vfs * sizeof(*plan->vf_taken));
+	for (i = 0; i < n_saved; i++) {
+		const struct live_vgpu *live = host_find_live(host, saved[i].uuid);
+
+		if (live)
+			plan->ours[live - host->live] = true;
+	}
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].vf >= 0)
+			plan->vf_taken[host->live[i].vf] = true;
+}
+
+/* A vGPU that is stopped, or that somebody is at work on, keeps its VF. */
+static void keep_vf(const struct host *host, const struct saved_vgpu *saved,
+		    struct plan *plan)
+{
+	const struct vf *vf = host_find_vf(host, &saved->vf);
+
+	if (vf)
+		plan->vf_taken[vf - host->vfs] = true;
+}
+
+/* What judge_at_once() leaves behind until a VF has been looked for. */
+static bool is_open(const struct verdict *v)
+{
+	return v->action == ACTION_CREATE && v->vf < 0;
+}
+
+void plan_reconcile(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
+		    struct plan *ret)
+{
+	struct verdict *v = ret->verdicts;
+	size_t i;
+
+	mark_live(host, saved, n_saved, ret);
+	for (i = 0; i < n_saved; i++) {
+		if (!judge_at_once(host, &saved[i], &v[i]))
+			v[i].action = ACTION_CREATE;
+		else if (v[i].vf < 0)
+			keep_vf(host, &saved[i], ret);
+	}
+	/* Who can have its own VF gets it before anybody is moved. */
+	for (i = 0; i < n_saved; i++)
+		if (is_open(&v[i]) && can_take(host, &saved[i],
+					       host_find_vf(host, &saved[i].vf),
+					       ret->vf_taken))
+			v[i] = judge_absent(host, &saved[i], ret);
+	for (i = 0; i < n_saved; i++)
+		if (is_open(&v[i]))
+			v[i] = judge_absent(host, &saved[i], ret);
+}

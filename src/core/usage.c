@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/usage.h"
+
+#include <string.h>
+
+void usage_add(struct usage *usage, size_t gpu, uint32_t size_mib)
+{
+	struct gpu_usage *u = &usage->gpus[gpu];
+
+	u->n_vgpus++;
+	u->used_mib += size_mib;
+	if (!size_mib)
+		u->n_unsized++;
+	else if (!u->size_mib)
+		u->size_mib = size_mib;
+	else if (u->size_mib != size_mib)
+		u->mixed = true;
+}
+
+void usage_take_vf(const struct host *host, struct usage *usage, size_t vf)
+{
+	if (!usage->vf_taken[vf] && host->vfs[vf].framework)
+		usage->gpus[host->vfs[vf].gpu].n_free_vfs--;
+	usage->vf_taken[vf] = true;
+}
+
+static void add_live(const struct host *host, const struct live_vgpu *live,
+		     struct usage *usage)
+{
+	if (live->gpu >= 0)
+		usage_add(usage, (size_t)live->gpu, live->framebuffer_mib);
+	if (live->vf >= 0)
+		usage_take_vf(host, usage, (size_t)live->vf);
+}
+
+static void add_saved(const struct host *host, const struct saved_vgpu *saved,
+		      struct usage *usage)
+{
+	const struct gpu *gpu = host_find_gpu(host, &saved->gpu);
+	const struct vf *vf = host_find_vf(host, &saved->vf);
+	const struct live_vgpu *live = host_find_live(host, saved->uuid);
+
+	if (vf)
+		usage_take_vf(host, usage, (size_t)(vf - host->vfs));
+	if (!live && gpu)
+		usage_add(usage, (size_t)(gpu - host->gpus), saved->framebuffer_mib);
+	/* A stuck device no longer shows its type: the record tells its size. */
+	if (live && live->gpu >= 0 && !live->framebuffer_mib && saved->framebuffer_mib) {
+		usage->gpus[live->gpu].n_vgpus--;
+		usage->gpus[live->gpu].n_unsized--;
+		usage_add(usage, (size_t)live->gpu, saved->framebuffer_mib);
+	}
+}
+
+void usage_fill(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
+		struct usage *ret)
+{
+	size_t i;
+
+	memset(ret->gpus, 0, host->n_gpus * sizeof(*ret->gpus));
+	memset(ret->vf_taken, 0, host->n_vfs * sizeof(*ret->vf_taken));
+	for (i = 0; i < host->n_gpus; i++)
+		ret->gpus[i].n_free_vfs = (uint32_t)gpu_ready_vfs(host, &host->gpus[i]);
+	for (i = 0; i < host->n_live; i++)
+		add_live(host, &host->live[i], ret);
+	for (i = 0; i < n_saved; i++)
+		add_saved(host, &saved[i], ret);
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/scan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/scan_live.h"
+#include "sysfs/mdev.h"
+#include "sysfs/pci.h"
+#include "sysfs/sriov.h"
+#include "sysfs/vfio.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+DEFINE_CLEANUP(struct host *, host_free)
+DEFINE_CLEANUP(struct catalog *, catalog_unref)
+
+struct scan {
+	int root_fd, devices_fd; /* devices_fd is -1 on a host without PCI */
+	const struct scan_options *options;
+	struct host *host;
+	size_t gpu_room, vf_room;
+	struct names parents; /* mdev parents */
+};
+
+void scan_warn(const struct scan_options *options, const struct error *err)
+{
+	if (options->warn)
+		options->warn(options->arg, err);
+}
+
+/* Reads a text file that may be missing. */
+static void read_text(int root_fd, const char *path, char *buf, size_t size)
+{
+	char text[ATTR_SIZE];
+
+	buf[0] = '\0';
+	if (sysfs_read(root_fd, path, text, sizeof(text), NULL) == 0 &&
+	    text_is_printable(text, strlen(text)))
+		(void)text_copy(buf, size, text);
+}
+
+void scan_boot_id(int root_fd, char *buf, size_t size)
+{
+	read_text(root_fd, "proc/sys/kernel/random/boot_id", buf, size);
+}
+
+static void read_identity(int root_fd, struct host *host)
+{
+	read_text(root_fd, "proc/sys/kernel/hostname", host->hostname,
+		  sizeof(host->hostname));
+	if (!host->hostname[0])
+		read_text(root_fd, "etc/hostname", host->hostname, sizeof(host->hostname));
+	read_text(root_fd, "etc/machine-id", host->machine_id, sizeof(host->machine_id));
+	scan_boot_id(root_fd, host->boot_id, sizeof(host->boot_id));
+	read_text(root_fd, "sys/module/nvidia/version", host->driver_version,
+		  sizeof(host->driver_version));
+}
+
+static struct gpu *add_gpu(struct scan *scan, const struct bdf *bdf)
+{
+	struct host *host = scan->host;
+	struct gpu *gpu;
+
+	if (host->n_gpus == scan->gpu_room) {
+		size_t room = scan->gpu_room ? scan->gpu_room * 2 : 16;
+		struct gpu *grown = reallocarray(host->gpus, room, sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		host->gpus = grown;
+		scan->gpu_room = room;
+	}
+	gpu = &host->gpus[host->n_gpus++];
+	*gpu = (struct gpu){ .bdf = *bdf, .numa_node = -1, .first_vf = host->n_vfs };
+	return gpu;
+}
+
+/* Lists GPU's VFs and marks them in SKIP, which goes with NAMES. */
+static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names, bool *skip,
+		   struct error *err)
+{
+	struct host *host = scan->host;
+	char name[BDF_SIZE];
+	size_t i;
+	int r;
+
+	_cleanup_(closep) int fd = sysfs_walk(scan->devices_fd,
+					      bdf_format(&gpu->bdf, name), err);
+
+	if (fd < 0)
+		return fd;
+	r = sriov_list_vfs(fd, (uint32_t)(gpu - host->gpus), &host->vfs, &host->n_vfs,
+			   &scan->vf_room, err);
+	gpu->n_vfs = host->n_vfs - gpu->first_vf;
+	for (i = gpu->first_vf; i < host->n_vfs; i++) {
+		ssize_t at = names_index(names, bdf_format(&host->vfs[i].bdf, name));
+
+		if (at >= 0)
+			skip[at] = true;
+	}
+	if (scan->options->what & SCAN_GPUS) {
+		struct error inner;
+
+		if (sriov_total(fd, &gpu->total_vfs, &inner) < 0)
+			scan_warn(scan->options, &inner);
+	}
+	return r;
+}
+
+/* Is NAME a GPU?  What the nvidia driver holds is one unless it is a VF. */
+static int is_gpu(struct scan *scan, const char *name, bool bound, struct error *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/physfn", name);
+	if (!bound) {
+		int r = pci_is_nvidia_gpu(scan->devices_fd, name, err);
+
+		if (r <= 0)
+			return r;
+	}
+	return !sysfs_exists(scan->devices_fd, path);
+}
+
+static int look_at(struct scan *scan, const char *name, bool bound,
+		   const struct names *names, bool *skip, struct error *err)
+{
+	struct bdf bdf;
+	struct gpu *gpu;
+	int r;
+
+	if (!bdf_parse(name, &bdf))
+		return 0; /* bind, unbind, module, … */
+	r = is_gpu(scan, name, bound, err);
+	if (r <= 0)
+		return r == -ENOENT ? 0 : r;
+	gpu = add_gpu(scan, &bdf);
+	if (!gpu)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	if (bound)
+		(void)text_copy(gpu->driver, sizeof(gpu->driver), "nvidia");
+	else if (pci_driver(scan->devices_fd, name, gpu->driver, err) < 0)
+		scan_warn(scan->options, err);
+	if (scan->options->what & SCAN_GPUS) {
+		r = pci_read_gpu(scan->devices_fd, gpu, err);
+		if (r < 0)
+			scan_warn(scan->options, err);
+	}
+	return add_vfs(scan, gpu, names, skip, err);
+}
+
+/* In order of addresses, so that a PF is seen before its VFs. */
+static int find_gpus(struct scan *scan, struct error *err)
+{
+	_cleanup_(names_free) struct names bound = { NULL, 0 }, all = { NULL, 0 };
+	_cleanup_(freep) bool *skip = NULL;
+	bool others = scan->options->what & SCAN_OTHERS;
+	const struct names *names = others ? &all : &bound;
+	size_t i;
+	int r = pci_list_bound(scan->root_fd, "nvidia", &bound, err);
+
+	if (r == 0 && others)
+		r = sysfs_list(scan->devices_fd, ".", &all, err);
+	if (r < 0)
+		return r;
+	skip = calloc(names->n + 1, sizeof(*skip));
+	if (!skip)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	for (i = 0; i < names->n; i++) {
+		struct error inner;
+
+		if (skip[i])
+			continue;
+		r = look_at(scan, names->names[i], names_index(&bound, names->names[i]) >= 0,
+			    names, skip, &inner);
+		if (r < 0)
+			scan_warn(scan->options, &inner);
+	}
+	return 0;
+}
+
+static int compare_gpus(const void *a, const void *b)
+{
+	return bdf_compare(&((const struct gpu *)a)->bdf, &((const struct gpu *)b)->bdf);
+}
+
+/* Names sort as strings, which is the order of addresses but for wide domains. */
+static void sort_gpus(struct host *host)
+{
+	size_t i, j;
+
+	if (host->n_gpus)
+		qsort(host->gpus, host->n_gpus, sizeof(*host->gpus), compare_gpus);
+	for (i = 0; i < host->n_gpus; i++)
+		for (j = 0; j < host->gpus[i].n_vfs; j++)
+			host->vfs[host->gpus[i].first_vf + j].gpu = (uint32_t)i;
+}
+
+/* How each VF offers vGPUs, if it does yet. */
+static void find_frameworks(struct scan *scan)
+{
+	struct host *host = scan->host;
+	char name[BDF_SIZE];
+	size_t i;
+
+	for (i = 0; i < host->n_gpus; i++)
+		host->gpus[i].is_parent = names_contain(
+			&scan->parents, bdf_format(&host->gpus[i].bdf, name));
+	for (i = 0; i < host->n_vfs; i++) {
+		struct vf *vf = &host->vfs[i];
+		struct error err;
+		int r;
+
+		if (names_contain(&scan->parents, bdf_format(&vf->bdf, name))) {
+			vf->framework = FRAMEWORK_MDEV;
+			continue;
+		}
+		r = vfio_current_type(scan->devices_fd, name, &vf->vfio_type, &err);
+		if (r < 0)
+			scan_warn(scan->options, &err);
+		else if (r > 0)
+			vf->framework = FRAMEWORK_VFIO;
+	}
+}
+
+/* Reads every type of one parent; a type that cannot be read is reported and left out. */
+static int read_catalog(int types_fd, const struct scan_options *options,
+			struct catalog **ret, struct error *err)
+{
+	_cleanup_(names_free) struct names dirs = { NULL, 0 };
+	_cleanup_(catalog_unrefp) struct catalog *catalog = calloc(1, sizeof(*catalog));
+	size_t i;
+	int r = sysfs_list(types_fd, ".", &dirs, err);
+
+	if (r < 0)
+		return r;
+	if (catalog)
+		catalog->refs = 1;
+	if (catalog && dirs.n)
+		catalog->types = calloc(dirs.n, sizeof(*catalog->types));
+	if (!catalog || (dirs.n && !catalog->types))
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read vGPU types");
+	for (i = 0; i < dirs.n; i++) {
+		struct error inner;
+
+		if (mdev_read_type(types_fd, dirs.names[i],
+				   &catalog->types[catalog->n_types], &inner) < 0)
+			scan_warn(options, &inner);
+		else
+			catalog->n_types++;
+	}
+	catalog_sort(catalog);
+	*ret = TAKE_PTR(catalog);
+	return 0;
+}
+
+/* available_instances of every type, in the catalog's order. */
+static int read_available(int types_fd, struct gpu *gpu, const struct scan_options *options,
+			  struct error *err)
+{
+	_cleanup_(names_free) struct names dirs = { NULL, 0 };
+	const struct catalog *catalog = gpu->catalog;
+	size_t i;
+	int r = sysfs_list(types_fd, ".", &dirs, err);
+
+	if (r < 0)
+		return r;
+	gpu->available = calloc(catalog->n_types + 1, sizeof(*gpu->available));
+	if (!gpu->available)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read available instances");
+	for (i = 0; i < catalog->n_types; i++)
+		gpu->available[i] = AVAILABLE_UNKNOWN;
+	for (i = 0; i < dirs.n; i++) {
+		const struct vgpu_type *type;
+		struct error inner;
+		uint32_t id;
+
+		if (!type_dir_parse(dirs.names[i], &id))
+			continue;
+		type = catalog_find_id(catalog, id);
+		if (type && mdev_available(types_fd, dirs.names[i],
+					   &gpu->available[type - catalog->types],
+					   &inner) < 0)
+			scan_warn(options, &inner);
+	}
+	return 0;
+}
+
+static bool holds_vgpu(const struct host *host, size_t vf)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].vf == (int)vf)
+			return true;
+	return false;
+}
+
+/* Opens mdev_supported_types of the GPU's first VF that has one, a free one if ONLY_FREE;
+ * -ENOENT where there is none. */
+static int open_types(int devices_fd, const struct host *host, const struct gpu *gpu,
+		      bool only_free)
+{
+	char path[64], name[BDF_SIZE];
+	size_t i;
+
+	if (gpu->is_parent) {
+		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types",
+			       bdf_format(&gpu->bdf, name));
+		return sysfs_walk(devices_fd, path, NULL);
+	}
+	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs; i++) {
+		int fd;
+
+		if (host->vfs[i].framework != FRAMEWORK_MDEV ||
+		    (only_free && holds_vgpu(host, i)))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types",
+			       bdf_format(&host->vfs[i].bdf, name));
+		fd = sysfs_walk(devices_fd, path, NULL);
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOENT;
+}
+
+int scan_types(int root_fd, struct host *host, struct gpu *gpu,
+	       const struct scan_options *options, struct error *err)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
+	_cleanup_(closep) int types_fd = -1;
+	int r = 0;
+
+	if (devices_fd < 0)
+		return devices_fd;
+	types_fd = open_types(devices_fd, host, gpu, true);
+	if (types_fd < 0)
+		types_fd = open_types(devices_fd, host, gpu, false);
+	else if (options->what & SCAN_AVAILABLE)
+		r = 1; /* a free VF: its availability means something */
+	if (types_fd < 0)
+		return 0;
+	if (!gpu->catalog || gpu->catalog->remembered) {
+		struct catalog *catalog;
+		int q = read_catalog(types_fd, options, &catalog, err);
+
+		if (q < 0)
+			return q;
+		catalog_unref(gpu->catalog);
+		gpu->catalog = catalog;
+	}
+	return r ? read_available(types_fd, gpu, options, err) : 0;
+}
+
+static void read_catalogs(struct scan *scan)
+{
+	struct error err;
+	size_t i;
+
+	for (i = 0; i < scan->host->n_gpus; i++)
+		if (scan_types(scan->root_fd, scan->host, &scan->host->gpus[i],
+			       scan->options, &err) < 0)
+			scan_warn(scan->options, &err);
+}
+
+static int scan_pci(struct scan *scan, struct error *err)
+{
+	struct host *host = scan->host;
+	int r = find_gpus(scan, err);
+
+	if (r < 0)
+		return r;
+	sort_gpus(host);
+	host->vfs_by_bdf = calloc(host->n_vfs + 1, sizeof(*host->vfs_by_bdf));
+	if (!host->vfs_by_bdf)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	find_frameworks(scan);
+	host_sort(host);
+	return 0;
+}
+
+int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
+	      struct error *err)
+{
+	_cleanup_(host_freep) struct host *host = calloc(1, sizeof(*host));
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
+	struct scan scan = { root_fd, devices_fd, options, host, 0, 0, { NULL, 0 } };
+	int r;
+
+	if (!host)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	if (devices_fd < 0 && devices_fd != -ENOENT)
+		return devices_fd;
+	read_identity(root_fd, host);
+	r = mdev_list_parents(root_fd, &scan.parents, err);
+	if (r == 0 && devices_fd >= 0)
+		r = scan_pci(&scan, err);
+	names_free(&scan.parents);
+	if (r == 0)
+		r = scan_live(root_fd, options, host, err);
+	if (r < 0)
+		return r;
+	host_sort(host);
+	if (options->what & SCAN_TYPES)
+		read_catalogs(&scan);
+	*ret = TAKE_PTR(host);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "model/model.h"
+#include "util/error.h"
+
+/* What a scan looks at beyond GPUs by driver, their VFs and the live mdevs. Each costs
+ * reads, so a command asks for what it needs. */
+enum scan_what {
+	SCAN_OTHERS = 1 << 0,    /* NVIDIA GPUs that the nvidia driver does not hold, too */
+	SCAN_GPUS = 1 << 1,      /* ids, override, NUMA node, total VFs of each GPU */
+	SCAN_TYPES = 1 << 2,     /* each GPU's catalog */
+	SCAN_AVAILABLE = 1 << 3, /* and its available_instances on one free VF */
+	SCAN_STUCK = 1 << 4,     /* devices whose removal or create hangs */
+};
+
+struct scan_options {
+	unsigned what;
+	/* Is told of each device that could not be read; the others go on. May be NULL. */
+	void (*warn)(void *arg, const struct error *err);
+	void *arg;
+};
+
+/* Looks at the host below ROOT_FD. Fails only where nothing at all can be said: a host
+ * without GPUs, drivers or /sys/bus/mdev is an answer. Free RET with host_free(). */
+int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
+	      struct error *err);
+
+/* Reads the catalog GPU's parents show, with AVAILABLE as scan_host() would. Leaves
+ * GPU->catalog NULL where no parent shows types. */
+int scan_types(int root_fd, struct host *host, struct gpu *gpu,
+	       const struct scan_options *options, struct error *err);
+
+/* Reads the boot id, "" where there is none. */
+void scan_boot_id(int root_fd, char *buf, size_t size);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "host/scan.h"
+
+/* Adds to HOST, whose GPUs and VFs are known and sorted, what is made on them and on every
+ * other mdev parent. Does not sort HOST->live. */
+int scan_live(int root_fd, const struct scan_options *options, struct host *host,
+	      struct error *err);
+
+/* Hands ERR to whoever asked to be told. */
+void scan_warn(const struct scan_options *options, const struct error *err);

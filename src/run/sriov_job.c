@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run/sriov_job.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/holders.h"
+#include "host/scan.h"
+#include "run/program.h"
+#include "sysfs/pci.h"
+#include "sysfs/sriov.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
+#include "util/text.h"
+
+#define LOCK_BYTE 0 /* bytes from 1 on belong to records */
+#define TRIES     3
+#define PAUSE_MS  1000
+#define LOOK_MS   100
+
+DEFINE_CLEANUP(struct host *, host_free)
+
+static int look(int root_fd, const struct sriov_job *job, struct host **ret,
+		struct gpu **ret_gpu, struct error *err)
+{
+	struct scan_options options = { .what = SCAN_OTHERS | SCAN_STUCK };
+	char name[BDF_SIZE];
+	int r = scan_host(root_fd, &options, ret, err);
+
+	if (r < 0)
+		return r;
+	*ret_gpu = host_find_gpu(*ret, &job->gpu);
+	if (!*ret_gpu)
+		return error_set(err, ERROR_NOT_FOUND, ENODEV, "GPU %s",
+				 bdf_format(&job->gpu, name));
+	return 0;
+}
+
+/* Switching unbinds the PF: whatever lives on it would die, so nothing may. */
+static int refuse_busy(int root_fd, const struct host *host, const struct gpu *gpu,
+		       struct error *err)
+{
+	_cleanup_(freep) struct held_device *vfs = calloc(gpu->n_vfs + 1, sizeof(*vfs));
+	_cleanup_(freep) struct holder *holders = calloc(gpu->n_vfs + 1, sizeof(*holders));
+	char name[BDF_SIZE], vf[BDF_SIZE], who[512];
+	size_t i;
+	int r;
+
+	(void)bdf_format(&gpu->bdf, name);
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].gpu == gpu - host->gpus)
+			return error_set(err, ERROR_CONFLICT, EBUSY,
+					 "%s has a vGPU on it (%s on %s)", name,
+					 host->live[i].uuid[0] ? host->live[i].uuid :
+								 "without UUID",
+					 host->live[i].parent_name);
+	if (!vfs || !holders)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "look for users of VFs");
+	for (i = 0; i < gpu->n_vfs; i++)
+		vfs[i].bdf = host->vfs[gpu->first_vf + i].bdf;
+	if (!gpu->n_vfs)
+		return 0;
+	r = holders_find(root_fd, vfs, gpu->n_vfs, holders, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < gpu->n_vfs; i++)
+		if (holders[i].in_use)
+			return error_set(err, ERROR_IN_USE, EBUSY, "%s: its VF %s is held by %s",
+					 name, bdf_format(&vfs[i].bdf, vf),
+					 holder_describe(&holders[i], who, sizeof(who)));
+	return 0;
+}
+
+/* Only what our own run left unbound is bound again. */
+static void rebind(int root_fd, const struct sriov_job *job)
+{
+	struct error ignored;
+	char name[BDF_SIZE], driver[DRIVER_NAME_SIZE];
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, NULL);
+
+	if (devices_fd >= 0 &&
+	    pci_driver(devices_fd, bdf_format(&job->gpu, name), driver, NULL) == 0 &&
+	    !driver[0])
+		(void)pci_bind(root_fd, "nvidia", &job->gpu, &ignored); /* judged by sysfs */
+}
+
+static int run_program(int root_fd, const struct sriov_tool *tool,
+		       const struct sriov_job *job, int lock_fd, int64_t deadline, struct error *err)
+{
+	char path[2 * PATH_MAX], name[BDF_SIZE], shown[600];
+	char dash_e[] = "-e", dash_d[] = "-d";
+	struct program_result result;
+	char *argv[] = { path, job->n_vfs ? dash_e : dash_d, name, NULL };
+	int r = program_trust(root_fd, tool->program, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s/%s", strcmp(tool->root, "/") ? tool->root : "",
+		       tool->program + strspn(tool->program, "/"));
+	(void)bdf_format(&job->gpu, name);
+	r = program_run(path, argv, lock_fd, deadline, &result, err);
+	if (r < 0)
+		return r;
+	rebind(root_fd, job);
+	if (!result.status)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, EIO, "%s %s %s ended with status %d and said '%s'",
+			 path, argv[1], name, result.status,
+			 text_escape(shown, sizeof(shown), result.output));
+}
+
+static int write_numvfs(int root_fd, const struct sriov_tool *tool,
+			const struct sriov_job *job, struct error *err)
+{
+	char path[64], name[BDF_SIZE];
+	int r;
+
+	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", bdf_format(&job->gpu, name));
+
+	_cleanup_(closep) int fd = sysfs_walk(root_fd, path, err);
+
+	if (fd < 0)
+		return fd;
+	r = sriov_set(fd, job->n_vfs, err);
+	if (r == -ENOENT)
+		error_hint(err, "NVIDIA's driver wants its sriov-manage, which is not at %s",
+			   tool->program);
+	return r;
+}
+
+/* Are the VFs there, each showing types, or gone if they shall be? */
+static bool is_done(const struct host *host, const struct gpu *gpu,
+		    const struct sriov_job *job)
+{
+	return gpu->n_vfs == job->n_vfs && gpu_ready_vfs(host, gpu) == gpu->n_vfs;
+}
+
+/* Waits until it is done; no VF at all is no reason to wait. */
+static int judge(int root_fd, const struct sriov_job *job, int64_t deadline,
+		 struct error *err)
+{
+	char name[BDF_SIZE];
+
+	(void)bdf_format(&job->gpu, name);
+	for (;;) {
+		_cleanup_(host_freep) struct host *host = NULL;
+		struct gpu *gpu;
+		int r = look(root_fd, job, &host, &gpu, err);
+
+		if (r < 0)
+			return r;
+		if (is_done(host, gpu, job))
+			return 0;
+		if (job->n_vfs && !gpu->n_vfs)
+			return error_set(err, ERROR_SYSTEM, EIO, "%s still has no VFs", name);
+		if (!job->n_vfs)
+			return error_set(err, ERROR_SYSTEM, EIO, "%s still has %zu VFs", name,
+					 gpu->n_vfs);
+		if (clock_monotonic_ms() >= deadline)
+			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+					 "%s has %zu of %u VFs, %zu of them show vGPU types",
+					 name, gpu->n_vfs, job->n_vfs,
+					 gpu_ready_vfs(host, gpu));
+		clock_sleep_ms(LOOK_MS);
+	}
+}
+
+/* One attempt: the program if the host has it, else the kernel's own file; then a look. */
+static int attempt(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
+		   int lock_fd, int64_t deadline, struct error *err)
+{
+	struct error looked;
+	int r, seen;
+
+	if (sysfs_exists(root_fd, tool->program + strspn(tool->program, "/")))
+		r = run_program(root_fd, tool, job, lock_fd, deadline, err);
+	else
+		r = write_numvfs(root_fd, tool, job, err);
+	if (r == -ETIMEDOUT)
+		return r;
+	seen = judge(root_fd, job, deadline, &looked);
+	if (seen == 0)
+		return 0;
+	if (r < 0) {
+		(void)error_context(err, "%s", looked.message);
+		return r;
+	}
+	*err = looked;
+	return seen;
+}
+
+static int switch_vfs(int root_fd, const struct sriov_tool *tool,
+		      const struct sriov_job *job, int lock_fd, int64_t deadline,
+		      struct error *err)
+{
+	_cleanup_(host_freep) struct host *host = NULL;
+	struct gpu *gpu;
+	int try, r = look(root_fd, job, &host, &gpu, err);
+
+	if (r < 0)
+		return r;
+	if (gpu->n_vfs == job->n_vfs)
+		return judge(root_fd, job, deadline, err); /* nothing to switch, only to await */
+	r = refuse_busy(root_fd, host, gpu, err);
+	for (try = 1; r == 0; try++) {
+		r = attempt(root_fd, tool, job, lock_fd, deadline, err);
+		if (r == 0 || r == -ETIMEDOUT || err->kind == ERROR_PERMISSION ||
+		    try == TRIES || clock_monotonic_ms() + PAUSE_MS >= deadline)
+			return r;
+		clock_sleep_ms(PAUSE_MS);
+		r = 0;
+	}
+	return r;
+}
+
+int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
+		  int lock_fd, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + (int64_t)job->timeout_s * 1000;
+	int r = lock_take(lock_fd, LOCK_BYTE, deadline, err);
+
+	if (r < 0)
+		return error_context(err, "wait for another run of sriov-manage");
+	return switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <uuid/uuid.h>
+
+#include "store/store_internal.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
+#include "util/trust.h"
+
+#define APPLICATION_ID 0x76677075 /* "vgpu" */
+
+DEFINE_CLEANUP(struct store *, store_close)
+
+int store_fail(struct store *store, struct error *err, const char *what)
+{
+	int code = sqlite3_errcode(store->db), system = sqlite3_system_errno(store->db);
+	const char *words = sqlite3_errmsg(store->db);
+	enum error_kind kind = ERROR_SYSTEM;
+	int errnum = 0;
+
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		kind = ERROR_STORE;
+		break;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		kind = ERROR_TIMEOUT;
+		errnum = ETIMEDOUT;
+		words = "another process keeps the store locked";
+		break;
+	case SQLITE_FULL:
+		errnum = ENOSPC;
+		break;
+	case SQLITE_READONLY:
+		errnum = EROFS;
+		break;
+	case SQLITE_CONSTRAINT:
+		kind = ERROR_CONFLICT;
+		errnum = EEXIST;
+		break;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		errnum = EACCES;
+		break;
+	case SQLITE_NOMEM:
+		errnum = ENOMEM;
+		break;
+	default:
+		errnum = system;
+	}
+	return error_set(err, kind, errnum, "%s: %s: %s", store->place->file, what, words);
+}
+
+sqlite3_stmt *store_query(struct store *store, enum sql_query query, struct error *err)
+{
+	sqlite3_stmt **s = &store->statements[query];
+
+	if (!*s && sqlite3_prepare_v3(store->db, sql_queries[query], -1,
+				      SQLITE_PREPARE_PERSISTENT, s, NULL)) {
+		(void)store_fail(store, err, "prepare a statement");
+		return NULL;
+	}
+	(void)sqlite3_reset(*s);
+	(void)sqlite3_clear_bindings(*s);
+	return *s;
+}
+
+int store_run(struct store *store, sqlite3_stmt *statement, const char *what,
+	      struct error *err)
+{
+	int code, r = 0;
+
+	if (!statement)
+		return -EIO; /* store_query() has said why */
+	code = sqlite3_step(statement);
+	assert(code != SQLITE_ROW);
+	if (code != SQLITE_DONE)
+		r = store_fail(store, err, what);
+	(void)sqlite3_reset(statement);
+	return r;
+}
+
+static int index_of(sqlite3_stmt *statement, const char *name)
+{
+	int i = sqlite3_bind_parameter_index(statement, name);
+
+	assert(i > 0);
+	return i;
+}
+
+/* A value that cannot be bound for want of memory makes the step fail by a NOT NULL. */
+void bind_text(sqlite3_stmt *statement, const char *name, const char *value)
+{
+	(void)sqlite3_bind_text(statement, index_of(statement, name), value, -1,
+				SQLITE_TRANSIENT);
+}
+
+void bind_text_or_null(sqlite3_stmt *statement, const char *name, const char *value)
+{
+	if (value && *value)
+		bind_text(statement, name, value);
+}
+
+void bind_int(sqlite3_stmt *statement, const char *name, int64_t value)
+{
+	(void)sqlite3_bind_int64(statement, index_of(statement, name), value);
+}
+
+static int pragma_number(struct store *store, const char *sql, int64_t *ret,
+			 struct error *err)
+{
+	sqlite3_stmt *s = NULL;
+	int r = 0;
+
+	if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) ||
+	    sqlite3_step(s) != SQLITE_ROW)
+		r = store_fail(store, err, sql);
+	else
+		*ret = sqlite3_column_int64(s, 0);
+	(void)sqlite3_finalize(s);
+	return r;
+}
+
+static int execute(struct store *store, const char *sql, const char *what,
+		   struct error *err)
+{
+	if (sqlite3_exec(store->db, sql, NULL, NULL, NULL))
+		return store_fail(store, err, what);
+	return 0;
+}
+
+static int refuse(struct store *store, const char *why, const char *hint, struct error *err)
+{
+	(void)error_set(err, ERROR_STORE, 0, "%s %s", store->place->file, why);
+	error_hint(err, "%s", hint);
+	return -EPROTO;
+}
+
+/* -ENOENT for a file that holds nothing yet, as a crash right after its birth leaves it. */
+static int check_version(struct store *store, int64_t *ret, struct error *err)
+{
+	int64_t application, tables;
+	int r = pragma_number(store, "PRAGMA user_version", ret, err);
+
+	if (r == 0)
+		r = pragma_number(store, "PRAGMA application_id", &application, err);
+	if (r == 0)
+		r = pragma_number(store, "SELECT count(*) FROM sqlite_master", &tables, err);
+	if (r < 0)
+		return r;
+	if (!tables && !*ret && !application)
+		return -ENOENT;
+	if (application != APPLICATION_ID)
+		return refuse(store, "is another program's database",
+			      "name the right file with --store", err);
+	if (*ret > SQL_N_MIGRATIONS)
+		return refuse(store, "was written by a newer vgpumgr",
+			      "use that version; this one changes nothing", err);
+	return 0;
+}
+
+static int put_meta(struct store *store, const char *key, const char *value,
+		    struct error *err)
+{
+	sqlite3_stmt *s = store_query(store, SQL_META_PUT, err);
+
+	if (!s)
+		return -EIO;
+	bind_text(s, ":key", key);
+	bind_text(s, ":value", value);
+	return store_run(store, s, "write meta", err);
+}
+
+static int name_store(struct store *store, struct error *err)
+{
+	char text[UUID_SIZE];
+	uuid_t id;
+
+	uuid_generate(id);
+	uuid_unparse_lower(id, text);
+	return put_meta(store, "store_id", text, err);
+}
+
+/* Brings the schema up to date in one transaction; reads the version after the lock. */
+static int migrate(struct store *store, struct error *err)
+{
+	int64_t version = 0;
+	int r = store_begin(store, err);
+
+	if (r < 0)
+		return r;
+	r = check_version(store, &version, err);
+	if (r == -ENOENT)
+		r = 0;
+	for (; r == 0 && version < SQL_N_MIGRATIONS; version++) {
+		r = execute(store, sql_migrations[version], "make the schema", err);
+		if (r == 0 && version == 0)
+			r = name_store(store, err);
+	}
+	if (r == 0)
+		return store_commit(store, err);
+	store_rollback(store);
+	return r;
+}
+
+static int configure(struct store *store, unsigned timeout_ms, struct error *err)
+{
+	(void)sqlite3_busy_timeout(store->db, (int)timeout_ms);
+	(void)sqlite3_extended_result_codes(store->db, 1);
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return execute(store,
+		       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+		       "PRAGMA cell_size_check = ON; PRAGMA synchronous = EXTRA;",
+		       "open", err);
+}
+
+/* The store's directory, made where MODE allows it; every part of the way is checked. */
+static int prepare_dir(const struct store_place *place, enum store_mode mode,
+		       struct error *err)
+{
+	char path[4096];
+	const char *rest = place->dir;
+	struct stat st;
+
+	while (mode == STORE_CREATE && *rest) {
+		size_t len = strcspn(rest, "/");
+
+		rest += len;
+		(void)snprintf(path, sizeof(path), "%.*s", (int)(rest - place->dir),
+			       place->dir);
+		rest += *rest == '/';
+		if (mkdirat(place->root_fd, path, *rest ? 0755 : 0700) < 0 && errno != EEXIST)
+			return error_set(err, ERROR_SYSTEM, errno, "make directory %s/%s",
+					 place->root, path);
+	}
+	return trust_path(place->root_fd, place->dir, &st, err);
+}
+
+/* By lstat alone: opening and closing the file would drop SQLite's locks on it. */
+static int check_file(const struct store_place *place, struct error *err)
+{
+	struct stat st;
+
+	if (lstat(place->file, &st) < 0)
+		return errno == ENOENT ? -ENOENT :
+					 error_set(err, ERROR_SYSTEM, errno, "open %s",
+						   place->file);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		(void)error_set(err, ERROR_STORE, 0, "%s is %s", place->file,
+				S_ISREG(st.st_mode) ? "a file with several names" :
+						      "no regular file");
+		return -EPROTO;
+	}
+	return trust_stat(&st, place->file, err);
+}
+
+int store_open(const struct store_place *place, enum store_mode mode, unsigned timeout_ms,
+	       struct store **ret, struct error *err)
+{
+	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
+	int flags = mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	int64_t version;
+	mode_t mask;
+	int r, code;
+
+	if (!store)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "open the store");
+	store->place = place;
+	store->actor = "";
+	r = prepare_dir(place, mode, err);
+	if (r == 0)
+		r = check_file(place, err);
+	if (r < 0 && !(r == -ENOENT && mode == STORE_CREATE))
+		return r;
+	if (mode == STORE_CREATE)
+		flags |= SQLITE_OPEN_CREATE;
+	mask = umask(077);
+	code = sqlite3_open_v2(place->file, &store->db, flags | SQLITE_OPEN_NOFOLLOW, NULL);
+	(void)umask(mask);
+	if (code)
+		return store_fail(store, err, "open");
+	r = configure(store, timeout_ms, err);
+	if (r == 0)
+		r = check_version(store, &version, err);
+	if (r == -ENOENT || (r == 0 && version < SQL_N_MIGRATIONS)) {
+		if (mode != STORE_CREATE && r == -ENOENT)
+			return r;
+		r = mode == STORE_READ ? 0 : migrate(store, err);
+	}
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	size_t i;
+
+	if (!store)
+		return;
+	for (i = 0; i < SQL_COUNT; i++)
+		(void)sqlite3_finalize(store->statements[i]);
+	(void)sqlite3_close(store->db);
+	free(store);
+}
+
+bool store_is_writable(const struct store *store)
+{
+	return sqlite3_db_readonly(store->db, "main") == 0;
+}
+
+void store_set_actor(struct store *store, const char *actor)
+{
+	store->actor = actor;
+}
+
+int store_quick_check(struct store *store, struct error *err)
+{
+	sqlite3_stmt *s = NULL;
+	const char *found;
+	int r = 0;
+
+	if (sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &s, NULL) ||
+	    sqlite3_step(s) != SQLITE_ROW) {
+		r = store_fail(store, err, "check");
+	} else {
+		found = (const char *)sqlite3_column_text(s, 0);
+		if (!found || strcmp(found, "ok"))
+			r = error_set(err, ERROR_STORE, 0, "%s is damaged: %s",
+				      store->place->file, found ? found : "unreadable");
+	}
+	(void)sqlite3_finalize(s);
+	return r;
+}
+
+int store_begin(struct store *store, struct error *err)
+{
+	int r = store_run(store, store_query(store, SQL_BEGIN, err), "begin", err);
+
+	if (r < 0)
+		return r;
+	store->in_transaction = true;
+	store->changes_before = sqlite3_total_changes(store->db);
+	return 0;
+}
+
+int store_commit(struct store *store, struct error *err)
+{
+	int r = 0;
+
+	if (sqlite3_total_changes(store->db) != store->changes_before)
+		r = store_run(store, store_query(store, SQL_GENERATION_NEXT, err),
+			      "count the change", err);
+	if (r == 0)
+		r = store_run(store, store_query(store, SQL_COMMIT, err), "commit", err);
+	if (r < 0)
+		store_rollback(store);
+	store->in_transaction = false;
+	return r;
+}
+
+void store_rollback(struct store *store)
+{
+	if (store->in_transaction && !sqlite3_get_autocommit(store->db))
+		(void)store_run(store, store_query(store, SQL_ROLLBACK, NULL), "", NULL);
+	store->in_transaction = false;
+}
+
+int store_event(struct store *store, const char *operation, const char *uuid,
+		const char *detail, struct error *err)
+{
+	sqlite3_stmt *s = store_query(store, SQL_EVENT_INSERT, err);
+	char now[TIME_SIZE];
+
+	if (!s)
+		return -EIO;
+	bind_text(s, ":now", clock_now(now, sizeof(now)));
+	bind_text(s, ":actor", store->actor);
+	bind_text(s, ":operation", operation);
+	bind_text_or_null(s, ":uuid", uuid);
+	bind_text(s, ":detail", detail);
+	return store_run(store, s, "record an event", err);
+}
+
+int store_open_lock(const struct store_place *place, struct error *err)
+{
+	_cleanup_(closep) int dir_fd = openat(place->root_fd, place->dir,
+					      O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd;
+
+	if (dir_fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open %s/%s", place->root,
+				 place->dir);
+	fd = lock_open(dir_fd, LOCK_NAME, err);
+	return fd < 0 ? error_context(err, "%s/%s", place->root, place->dir) : fd;
+}

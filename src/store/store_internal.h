@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "store/sql.h"
+#include "store/store.h"
+
+#define STORE_NAME "state.db"
+#define LOCK_NAME  "lock"
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_COUNT];
+	const struct store_place *place;
+	const char *actor;
+	bool in_transaction;
+	int changes_before; /* sqlite3_total_changes() at the begin */
+};
+
+/* Fills ERR from the database's last failure; WHAT says what was tried. */
+int store_fail(struct store *store, struct error *err, const char *what);
+
+/* The statement of QUERY, reset and without bindings; NULL after filling ERR. */
+sqlite3_stmt *store_query(struct store *store, enum sql_query query, struct error *err);
+
+/* Runs a statement that gives no rows. WHAT is for the message. */
+int store_run(struct store *store, sqlite3_stmt *statement, const char *what,
+	      struct error *err);
+
+/* Bind by name; the name must exist. */
+void bind_text(sqlite3_stmt *statement, const char *name, const char *value);
+void bind_text_or_null(sqlite3_stmt *statement, const char *name, const char *value);
+void bind_int(sqlite3_stmt *statement, const char *name, int64_t value);

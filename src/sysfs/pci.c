@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sysfs/pci.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/text.h"
+
+static int read_id(int devices_fd, const char *name, const char *attr, uint64_t *ret,
+		   struct error *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", name, attr);
+	return sysfs_read_u64(devices_fd, path, ret, err);
+}
+
+int pci_is_nvidia_gpu(int devices_fd, const char *name, struct error *err)
+{
+	uint64_t value;
+	int r = read_id(devices_fd, name, "vendor", &value, err);
+
+	if (r < 0 || value != PCI_VENDOR_ID_NVIDIA)
+		return r < 0 ? r : 0;
+	r = read_id(devices_fd, name, "class", &value, err);
+	if (r < 0)
+		return r;
+	return value >> 16 == PCI_CLASS_DISPLAY;
+}
+
+int pci_driver(int devices_fd, const char *name, char ret[DRIVER_NAME_SIZE],
+	       struct error *err)
+{
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/driver", name);
+	r = sysfs_link_name(devices_fd, path, ret, DRIVER_NAME_SIZE, err);
+	if (r == -ENOENT) {
+		ret[0] = '\0';
+		return 0;
+	}
+	return r;
+}
+
+int pci_read_device(int devices_fd, struct gpu *gpu, struct error *err)
+{
+	char name[BDF_SIZE];
+	uint64_t value;
+	int r = read_id(devices_fd, bdf_format(&gpu->bdf, name), "vendor", &value, err);
+
+	if (r < 0)
+		return r;
+	gpu->vendor = (uint32_t)value;
+	r = read_id(devices_fd, name, "device", &value, err);
+	if (r < 0)
+		return r;
+	gpu->device = (uint32_t)value;
+	return 0;
+}
+
+int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
+{
+	char name[BDF_SIZE], path[64], text[ATTR_SIZE];
+	int r = pci_read_device(devices_fd, gpu, err);
+
+	if (r < 0)
+		return r;
+	r = pci_driver(devices_fd, bdf_format(&gpu->bdf, name), gpu->driver, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s/driver_override", name);
+	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0 && strcmp(text, "(null)"))
+		(void)text_copy(gpu->driver_override, sizeof(gpu->driver_override), text);
+	(void)snprintf(path, sizeof(path), "%s/numa_node", name);
+	gpu->numa_node = -1;
+	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0) {
+		uint32_t node;
+
+		if (parse_u32(text, &node) && node < INT32_MAX)
+			gpu->numa_node = (int)node;
+	}
+	return 0;
+}
+
+int pci_list_bound(int root_fd, const char *driver, struct names *ret, struct error *err)
+{
+	char path[128];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", driver);
+	r = sysfs_list(root_fd, path, ret, err);
+	if (r == -ENOENT) {
+		*ret = (struct names){ NULL, 0 };
+		return 0;
+	}
+	return r;
+}
+
+int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err)
+{
+	char path[128], name[BDF_SIZE];
+
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/bind", driver);
+	return sysfs_write(root_fd, path, bdf_format(bdf, name), err);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sysfs/sysfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/text.h"
+
+const char *sysfs_path(int dirfd, const char *name, char *buf, size_t size)
+{
+	char link[64], dir[PATH_MAX];
+	ssize_t len;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	len = readlink(link, dir, sizeof(dir) - 1);
+	if (len < 0 || name[0] == '/') {
+		(void)text_copy(buf, size, name);
+		return buf;
+	}
+	dir[len] = '\0';
+	(void)snprintf(buf, size, "%s/%s", strcmp(dir, "/") ? dir : "", name);
+	return buf;
+}
+
+static int fail(struct error *err, int errnum, const char *verb, int dirfd, const char *name)
+{
+	char path[512];
+
+	if (!err)
+		return -errnum;
+	return error_set(err, ERROR_SYSTEM, errnum, "%s %s", verb,
+			 sysfs_path(dirfd, name, path, sizeof(path)));
+}
+
+int sysfs_walk(int dirfd, const char *dir, struct error *err)
+{
+	int fd = openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fail(err, errno, "open", dirfd, dir) : fd;
+}
+
+int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error *err)
+{
+	_cleanup_(closep) int fd = openat(dirfd, attr, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t used = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fail(err, errno, "open", dirfd, attr);
+	do {
+		if (used == size)
+			return fail(err, EOVERFLOW, "read", dirfd, attr);
+		n = read(fd, buf + used, size - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(err, errno, "read", dirfd, attr);
+		used += (size_t)n;
+	} while (n);
+	if (used && buf[used - 1] == '\n')
+		used--;
+	if (used == size)
+		return fail(err, EOVERFLOW, "read", dirfd, attr);
+	buf[used] = '\0';
+	return strlen(buf) == used ? 0 : fail(err, EPROTO, "read", dirfd, attr);
+}
+
+/* Hexadecimal digits only. */
+static bool parse_hex(const char *text, uint64_t *ret)
+{
+	size_t i;
+
+	*ret = 0;
+	for (i = 0; text[i]; i++) {
+		const char *digits = "0123456789abcdef";
+		const char *at = strchr(digits, text[i] | 0x20);
+
+		if (!at || i >= 16)
+			return false;
+		*ret = *ret << 4 | (uint64_t)(at - digits);
+	}
+	return i > 0;
+}
+
+int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err)
+{
+	char text[64];
+	uint64_t value;
+	int r = sysfs_read(dirfd, attr, text, sizeof(text), err);
+
+	if (r < 0)
+		return r;
+	if (!strncmp(text, "0x", 2) ? !parse_hex(text + 2, &value) : !parse_u64(text, &value)) {
+		char path[512], shown[128];
+
+		return error_set(err, ERROR_SYSTEM, EPROTO, "%s holds '%s', not a number",
+				 sysfs_path(dirfd, attr, path, sizeof(path)),
+				 text_escape(shown, sizeof(shown), text));
+	}
+	*ret = value;
+	return 0;
+}
+
+int sysfs_write(int dirfd, const char *attr, const char *value, struct error *err)
+{
+	_cleanup_(closep) int fd = openat(dirfd, attr, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(value);
+	ssize_t n;
+
+	if (fd < 0)
+		return fail(err, errno, "open", dirfd, attr);
+	n = write(fd, value, len);
+	if (n < 0)
+		return fail(err, errno, "write", dirfd, attr);
+	return (size_t)n == len ? 0 : fail(err, EIO, "write", dirfd, attr);
+}
+
+int sysfs_link(int dirfd, const char *link, char *buf, size_t size, struct error *err)
+{
+	ssize_t len = readlinkat(dirfd, link, buf, size);
+
+	if (len < 0)
+		return fail(err, errno, "read link", dirfd, link);
+	if ((size_t)len >= size)
+		return fail(err, EOVERFLOW, "read link", dirfd, link);
+	buf[len] = '\0';
+	return 0;
+}
+
+int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size, struct error *err)
+{
+	char target[PATH_MAX];
+	const char *slash;
+	int r = sysfs_link(dirfd, link, target, sizeof(target), err);
+
+	if (r < 0)
+		return r;
+	slash = strrchr(target, '/');
+	if (!text_copy(buf, size, slash ? slash + 1 : target))
+		return fail(err, EOVERFLOW, "read link", dirfd, link);
+	return 0;
+}
+
+bool sysfs_exists(int dirfd, const char *path)
+{
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void names_free(struct names *names)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		free(names->names[i]);
+	free(names->names);
+	*names = (struct names){ NULL, 0 };
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_name(struct names *names, size_t *room, const char *name)
+{
+	if (names->n == *room) {
+		size_t more = *room ? *room * 2 : 64;
+		char **grown = reallocarray(names->names, more, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		names->names = grown;
+		*room = more;
+	}
+	names->names[names->n] = strdup(name);
+	if (!names->names[names->n])
+		return -ENOMEM;
+	names->n++;
+	return 0;
+}
+
+int sysfs_list(int dirfd, const char *dir, struct names *ret, struct error *err)
+{
+	_cleanup_(closep) int fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closedirp) DIR *stream = NULL;
+	_cleanup_(names_free) struct names found = { NULL, 0 };
+	struct dirent *entry;
+	size_t room = 0;
+
+	if (fd < 0)
+		return fail(err, errno, "open", dirfd, dir);
+	stream = fdopendir(fd);
+	if (!stream)
+		return fail(err, errno, "open", dirfd, dir);
+	(void)TAKE_FD(fd); /* the stream closes it */
+	for (errno = 0; (entry = readdir(stream)); errno = 0)
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+		    add_name(&found, &room, entry->d_name) < 0)
+			return fail(err, ENOMEM, "list", dirfd, dir);
+	if (errno)
+		return fail(err, errno, "list", dirfd, dir);
+	if (found.n)
+		qsort(found.names, found.n, sizeof(*found.names), compare_names);
+	*ret = found;
+	found = (struct names){ NULL, 0 };
+	return 0;
+}
+
+ssize_t names_index(const struct names *names, const char *name)
+{
+	char **at = names->n ? bsearch(&name, names->names, names->n,
+				       sizeof(*names->names), compare_names) :
+			       NULL;
+
+	return at ? at - names->names : -1;
+}
+
+bool names_contain(const struct names *names, const char *name)
+{
+	return names_index(names, name) >= 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "util/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define POLL_MS 20
+
+int lock_open(int dirfd, const char *name, struct error *err)
+{
+	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			0600);
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open lock file %s", name);
+	return fd;
+}
+
+int lock_peek(int dirfd, const char *dir, const char *name)
+{
+	_cleanup_(closep) int dir_fd = openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+							      O_NONBLOCK);
+}
+
+static struct flock on_byte(int64_t byte)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte,
+			       .l_len = 1 };
+}
+
+int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)
+{
+	struct flock lock = on_byte(byte);
+
+	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EACCES)
+			return error_set(err, ERROR_SYSTEM, errno, "take lock %lld",
+					 (long long)byte);
+		if (clock_monotonic_ms() >= deadline)
+			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+					 "another operation still holds the lock");
+		clock_sleep_ms(POLL_MS);
+	}
+	return 0;
+}
+
+bool lock_is_held(int fd, int64_t byte)
+{
+	struct flock lock = on_byte(byte);
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
