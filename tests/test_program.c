@@ -90,6 +90,7 @@ static void it_has_a_session_of_its_own_and_no_blocked_or_ignored_signals(void *
 {
 	struct program_result result;
 	struct error err;
+	unsigned long long blocked, ignored;
 	sigset_t all, before;
 	int sid, pid;
 
@@ -102,8 +103,11 @@ static void it_has_a_session_of_its_own_and_no_blocked_or_ignored_signals(void *
 			 0);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	assert_string_equal(result.output,
-			    "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000");
+	assert_int_equal(sscanf(result.output, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored),
+			 2);
+	assert_true(blocked == 0);
+	/* 32 and 33 are the C library's own: posix_spawn() ignores them, nobody may change it */
+	assert_true((ignored & ~0x180000000ULL) == 0);
 	assert_int_equal(run("read -r a b c d e s rest < /proc/$$/stat; echo $s $$", -1, SOON,
 			     &result, &err),
 			 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/fake.h"
+#include "fake.h"
 
 #include <stdlib.h>
 
-#include "lib/check.h"
+#include "check.h"
 
 #define LIVE_ROOM 256
 

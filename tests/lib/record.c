@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "lib/record.h"
+#include "record.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/check.h"
+#include "check.h"
 
 #define STORE_DIR "var/lib/vgpumgr"
 

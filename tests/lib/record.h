@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "lib/tree.h"
+#include "tree.h"
 #include "store/store.h"
 
 /* A store in a root of its own, var/lib/vgpumgr/state.db, for one test. */

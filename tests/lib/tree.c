@@ -171,7 +171,7 @@ int host_tree_empty(char root[PATH_MAX])
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	(void)snprintf(root, PATH_MAX, "%s/vgpumgr-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	(void)snprintf(root, PATH_MAX, "%.3000s/vgpumgr-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(root))
 		fail_msg("mkdtemp: %s", strerror(errno));
 	fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -184,7 +184,7 @@ static const char *manifest_of(const char *name_or_path, char buf[PATH_MAX])
 {
 	if (strchr(name_or_path, '/'))
 		return name_or_path;
-	(void)snprintf(buf, PATH_MAX, "%s/hosts/%s.tree", TESTS_DIR, name_or_path);
+	(void)snprintf(buf, PATH_MAX, "%s/hosts/%.64s.tree", TESTS_DIR, name_or_path);
 	return buf;
 }
 
@@ -199,7 +199,7 @@ int host_tree(const char *name_or_path, char root[PATH_MAX])
 
 static const char *recording(const char *name, char buf[PATH_MAX])
 {
-	(void)snprintf(buf, PATH_MAX, "%s/%s.tree", RECORDED_DIR, name);
+	(void)snprintf(buf, PATH_MAX, "%s/%.64s.tree", RECORDED_DIR, name);
 	if (access(buf, R_OK) < 0) {
 		print_message("%s is not at hand: skipped\n", buf);
 		skip();
