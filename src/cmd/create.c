@@ -198,7 +198,7 @@ static void note_commitments(struct context *ctx, const struct create *c)
 				break;
 		if (j == i && c->usage.gpus[gpu - host->gpus].n_vgpus == here)
 			note(ctx, "%s was empty and now takes vGPUs of %u MiB only; "
-			     "%zu empty GPUs remain", bdf_format(&gpu->bdf, name),
+			     "empty GPUs left: %zu", bdf_format(&gpu->bdf, name),
 			     c->slots[i].vgpu.framebuffer_mib, empty);
 	}
 }

@@ -60,8 +60,7 @@ static void explain(struct reconcile *rc, const struct saved_vgpu *v, const stru
 
 	if (item->work.done && item->work.r < 0)
 		(void)text_copy(buf, size, item->work.err.message);
-	else if (try && try->done && try->r < 0 && !item->work.done &&
-		 item->verdict.action == ACTION_REPORT)
+	else if (try && try->r < 0 && !item->work.done)
 		(void)text_copy(buf, size, try->err.message);
 	else
 		(void)reason_sentence(v, item->verdict.reason, buf, size);
@@ -88,6 +87,10 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
 		o->row.verdict.state = STATE_ACTIVE;
+	if (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.vf < 0 &&
+	    item->verdict.action != ACTION_FORGET && item->verdict.action != ACTION_NONE &&
+	    rc->jobs)
+		o->row.verdict.action = ACTION_REPORT; /* its VF never came */
 	s->created += made && !item->moved;
 	s->moved += item->moved && o->row.verdict.state == STATE_ACTIVE;
 	if (item->verdict.action == ACTION_FORGET || item->verdict.state == STATE_STOPPED)

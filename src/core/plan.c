@@ -75,13 +75,18 @@ enum plan_reason plan_gpu_ready(const struct host *host, const struct gpu *gpu)
 	return REASON_NONE;
 }
 
+/* May vgpumgr touch the GPU's virtual functions?  Whether it has any is not asked. */
+static bool can_enable(const struct gpu *gpu)
+{
+	return !gpu->excluded && !strcmp(gpu->driver, "nvidia") && !gpu->driver_override[0];
+}
+
 bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved, size_t n_saved,
 		      const struct saved_gpu *wishes, size_t n_wishes)
 {
 	size_t i;
 
-	if (gpu->excluded || strcmp(gpu->driver, "nvidia") || gpu->driver_override[0] ||
-	    gpu->n_vfs || !gpu->total_vfs)
+	if (!can_enable(gpu) || gpu->n_vfs || !gpu->total_vfs)
 		return false;
 	for (i = 0; i < n_wishes; i++)
 		if (wishes[i].wanted_vfs && bdf_equal(&wishes[i].bdf, &gpu->bdf))
@@ -184,6 +189,8 @@ static struct verdict judge_absent(const struct host *host, const struct saved_v
 			     creating ? ACTION_ROLL_FORWARD : ACTION_CREATE,
 			     obstacle(host, saved, gpu), -1 };
 
+	if (v.reason == REASON_SRIOV_OFF && can_enable(gpu))
+		return v; /* once its VF is there */
 	if (v.reason)
 		return report(v.reason == REASON_NOT_OFFERED ? STATE_CONFLICT : v.state,
 			      v.reason, -1);

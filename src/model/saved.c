@@ -46,7 +46,7 @@ int saved_compare_place(const void *a, const void *b)
 int saved_compare_vm(const void *a, const void *b)
 {
 	const struct saved_vgpu *x = a, *y = b;
-	int order = strcmp(x->vm, y->vm);
+	int order = strverscmp(x->vm, y->vm); /* vm2 before vm10 */
 
 	return order ? order : (x->slot > y->slot) - (x->slot < y->slot);
 }
