@@ -113,7 +113,7 @@ static int assign(struct context *ctx, const struct assign_args *a, struct view 
 static int open_view(struct context *ctx, struct view *view, struct store *store,
 		     struct error *err)
 {
-	int r = context_scan(ctx, 0, &view->host, err);
+	int r = context_scan(ctx, SCAN_NAMES, &view->host, err);
 
 	if (r == 0)
 		r = store_load(store, &view->saved, err);

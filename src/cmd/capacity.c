@@ -155,7 +155,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK,
+	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK,
 		      &view, err);
 	if (r == 0)
 		r = usage_make(view.host, view.saved, &usage, err);

@@ -50,6 +50,9 @@ int create_do(struct context *ctx, struct create *c, struct error *err);
  * is no room (ERR is not filled). */
 int create_reserve(struct context *ctx, struct create *c, struct error *err);
 
+/* In a transaction: keeps what was read of GPU models, so that the next create need not. */
+int create_remember(struct create *c, struct error *err);
+
 /* Takes back the slots recorded by this call. ONLY_REFUSED: just those on which the driver
  * had no room, so that they can be placed elsewhere. */
 int create_undo(struct context *ctx, struct create *c, bool only_refused, struct error *err);

@@ -173,8 +173,7 @@ static void fill_record(const struct create *c, const struct placement *place, u
 	(void)text_copy(v->boot_id, sizeof(v->boot_id), host->boot_id);
 }
 
-/* What was read of a GPU model for this, so that the next create need not. */
-static int remember(struct create *c, struct error *err)
+int create_remember(struct create *c, struct error *err)
 {
 	const struct host *host = c->view.host;
 	size_t i;
@@ -190,6 +189,7 @@ static int remember(struct create *c, struct error *err)
 		if (r == 0 && c->learnt[i])
 			r = store_put_catalog(c->store, gpu->vendor, gpu->device,
 					      host->driver_version, gpu->catalog, err);
+		c->learnt[i] = false;
 	}
 	return r;
 }
@@ -306,7 +306,7 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 	if (ctx->dry_run)
 		return r;
 	if (r == 0 && anything_fresh(c))
-		r = remember(c, err);
+		r = create_remember(c, err);
 	if (r == 0)
 		return store_commit(c->store, err);
 	store_rollback(c->store);

@@ -9,7 +9,7 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define THOROUGH (SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
+#define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
 
 void create_end(struct create *c)
 {
@@ -73,6 +73,24 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 	}
 }
 
+/* What is live is named by the catalogs rather than by reads: ids are those of this boot. */
+static void name_live(struct host *host)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_live; i++) {
+		struct live_vgpu *live = &host->live[i];
+		const struct vgpu_type *type =
+			live->gpu < 0 ? NULL : catalog_find_id(host->gpus[live->gpu].catalog,
+							       live->type_id);
+
+		if (!type)
+			continue;
+		(void)text_copy(live->type_name, sizeof(live->type_name), type->name);
+		live->framebuffer_mib = type->framebuffer_mib;
+	}
+}
+
 /* Looks at the host: just enough to place a vGPU, or, if WIDE, at everything that could
  * explain why none can be. */
 static int look(struct context *ctx, struct create *c, bool wide, struct error *err)
@@ -93,9 +111,12 @@ static int look(struct context *ctx, struct create *c, bool wide, struct error *
 	r = load(c, err);
 	if (r == 0 && c->store)
 		r = view_remember_catalogs(c->store, c->view.host, c->view.saved, err);
-	if (r == 0)
-		learn_catalogs(ctx, c);
-	return r;
+	if (r < 0)
+		return r;
+	learn_catalogs(ctx, c);
+	if (!wide)
+		name_live(c->view.host);
+	return 0;
 }
 
 /* Profile and places as typed become what the allocator works on. */
@@ -211,12 +232,36 @@ static bool is_hanging(const struct create *c, size_t i)
 	return c->works[i].hanging;
 }
 
+/* Where the device made shows another type id than the catalog promised, the catalog is of
+ * another driver than it claims: it is read anew. */
+static void check_catalogs(struct context *ctx, struct create *c)
+{
+	struct scan_options options = { .what = SCAN_TYPES };
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++) {
+		struct gpu *gpu = host_find_gpu(c->view.host, &c->slots[i].vgpu.gpu);
+		const struct work *w = &c->works[i];
+		struct error ignored; /* the next create will come by here again */
+
+		if (!w->done || !gpu || !gpu->catalog || !gpu->catalog->remembered ||
+		    !w->made.type_id || w->made.type_id == c->slots[i].vgpu.type_id)
+			continue;
+		if (scan_types(ctx->root_fd, c->view.host, gpu, &options, &ignored) == 0)
+			c->learnt[gpu - c->view.host->gpus] = true;
+	}
+}
+
 /* All that were to be made are: the records say so from now on. */
-static int settle(struct create *c, struct error *err)
+static int settle(struct context *ctx, struct create *c, struct error *err)
 {
 	size_t i;
-	int r = store_begin(c->store, err);
+	int r;
 
+	check_catalogs(ctx, c);
+	r = store_begin(c->store, err);
+	if (r == 0)
+		r = create_remember(c, err);
 	for (i = 0; i < c->n_slots && r == 0; i++)
 		if (c->works[i].done)
 			r = work_settle(c->store, c->view.host, &c->works[i],
@@ -292,7 +337,7 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 		else {
 			r = make_and_judge(ctx, c, err);
 			if (r == 0)
-				r = settle(c, err);
+				r = settle(ctx, c, err);
 			if (r != -ESTALE) {
 				context_publish(ctx, c->store, c->view.host->machine_id);
 				return r;

@@ -95,7 +95,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_OTHERS | SCAN_STUCK | (a.profile ? SCAN_TYPES : 0), &view, err);
+	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK | (a.profile ? SCAN_TYPES : 0), &view, err);
 	if (r == 0)
 		r = resolve(&view, &a, profile, err);
 	if (r == 0 && a.have_gpu && !saved_find_gpu(view.saved, &a.gpu))

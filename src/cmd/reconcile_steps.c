@@ -10,7 +10,7 @@
 #include "util/text.h"
 
 #define LOOK_MS   250
-#define THOROUGH  (SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+#define THOROUGH  (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
 #define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items */
 
 bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu)
@@ -316,7 +316,7 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 	for (i = 0; i < rc->view.saved->n_vgpus; i++)
 		rc->items[i].work = WORK_NONE;
 	rc->wait_until = clock_monotonic_ms() + (int64_t)rc->wait_s * 1000;
-	r = look(ctx, rc, SCAN_OTHERS, err);
+	r = look(ctx, rc, SCAN_NAMES | SCAN_OTHERS, err);
 	if (r < 0 || all_is_well(rc))
 		return r;
 	r = look(ctx, rc, THOROUGH, err);

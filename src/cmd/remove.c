@@ -353,7 +353,7 @@ static int load(struct context *ctx, struct removal *m, struct error *err)
 
 	view_close(&m->view);
 	(void)clock_now(m->view.as_of, sizeof(m->view.as_of));
-	r = context_scan(ctx, SCAN_STUCK, &m->view.host, err);
+	r = context_scan(ctx, SCAN_NAMES | SCAN_STUCK, &m->view.host, err);
 	if (r == 0 && m->store)
 		r = store_load(m->store, &m->view.saved, err);
 	else if (r == 0 && !(m->view.saved = calloc(1, sizeof(*m->view.saved))))

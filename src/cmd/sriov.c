@@ -412,7 +412,7 @@ static int first_failure(struct sriov *s, struct error *err)
 	return r;
 }
 
-#define WHAT (SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+#define WHAT (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
 
 /* Host and record as they are now, with the targets pointing into them. */
 static int look_again(struct context *ctx, struct sriov *s, struct error *err)

@@ -12,6 +12,7 @@ enum scan_what {
 	SCAN_TYPES = 1 << 2,     /* each GPU's catalog */
 	SCAN_AVAILABLE = 1 << 3, /* and its available_instances on one free VF */
 	SCAN_STUCK = 1 << 4,     /* devices whose removal or create hangs */
+	SCAN_NAMES = 1 << 5,     /* type name and framebuffer of what is live */
 };
 
 struct scan_options {

@@ -205,10 +205,12 @@ static void place_live(struct live_scan *scan, int parents_fd, struct live_vgpu 
 	}
 	(void)snprintf(path, sizeof(path), "%s/%s/mdev_type", live->parent_name, live->uuid);
 	r = sysfs_link_name(parents_fd, path, live->type_dir, sizeof(live->type_dir), &err);
-	if (r == 0)
-		name_type(scan, parents_fd, live);
-	else if (r != -ENOENT)
+	if (r < 0 && r != -ENOENT)
 		scan_warn(scan->options, &err);
+	if (r == 0 && scan->options->what & SCAN_NAMES)
+		name_type(scan, parents_fd, live);
+	else if (r == 0)
+		(void)type_dir_parse(live->type_dir, &live->type_id);
 	if (scan->options->what & SCAN_STUCK && !live->stuck)
 		live->stuck = removal_hangs(parents_fd, live);
 }
