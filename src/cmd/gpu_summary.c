@@ -23,7 +23,8 @@ static uint32_t vgpu_framebuffer(const struct gpu *gpu)
 	return best;
 }
 
-/* By pci.ids, else as recorded, else the board that its types are named after. */
+/* By pci.ids, else as recorded, else the board that its types are named after; that one
+ * also where pci.ids has two names for one id, "A2 / A16". */
 static void find_model(const struct view *view, const struct gpu *gpu,
 		       struct pci_names *names, char *buf, size_t size)
 {
@@ -33,7 +34,7 @@ static void find_model(const struct view *view, const struct gpu *gpu,
 	(void)pci_names_model(names, gpu->vendor, gpu->device, buf, size);
 	if (!buf[0] && saved)
 		(void)text_copy(buf, size, saved->model);
-	if (!buf[0] && gpu->catalog && gpu->catalog->n_types &&
+	if ((!buf[0] || strstr(buf, " / ")) && gpu->catalog && gpu->catalog->n_types &&
 	    profile_parse(gpu->catalog->types[0].name, &profile))
 		(void)snprintf(buf, size, "NVIDIA %.48s", profile.board);
 }

@@ -66,6 +66,14 @@ static void explain(struct reconcile *rc, const struct saved_vgpu *v, const stru
 		(void)reason_sentence(v, item->verdict.reason, buf, size);
 }
 
+/* A dry run counts what would be done. */
+static bool count_planned(const struct verdict *v, struct outcome_summary *s)
+{
+	s->created += v->action == ACTION_CREATE || v->action == ACTION_ROLL_FORWARD;
+	s->moved += v->action == ACTION_MOVE || v->action == ACTION_ADOPT_VF;
+	return v->action != ACTION_NONE && v->action != ACTION_REPORT;
+}
+
 /* How the vGPU stands after the run. */
 static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summary *s)
 {
@@ -79,6 +87,10 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 		return;
 	}
 	o->row.verdict = item->verdict;
+	if (!rc->jobs && count_planned(&item->verdict, s)) {
+		explain(rc, v, item, o->error, sizeof(o->error));
+		return;
+	}
 	made = item->work.done && item->work.r == 0;
 	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
 	    item->verdict.reason == REASON_VF_GONE)

@@ -213,15 +213,21 @@ static int migrate(struct store *store, struct error *err)
 	return r;
 }
 
-static int configure(struct store *store, unsigned timeout_ms, struct error *err)
+static int configure(struct store *store, enum store_mode mode, unsigned timeout_ms,
+		     struct error *err)
 {
+	int r;
+
 	(void)sqlite3_busy_timeout(store->db, (int)timeout_ms);
 	(void)sqlite3_extended_result_codes(store->db, 1);
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	return execute(store,
-		       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-		       "PRAGMA cell_size_check = ON; PRAGMA synchronous = EXTRA;",
-		       "open", err);
+	r = execute(store,
+		    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+		    "PRAGMA cell_size_check = ON; PRAGMA synchronous = EXTRA;",
+		    "open", err);
+	if (r == 0 && mode == STORE_READ)
+		r = execute(store, "PRAGMA query_only = ON", "open", err);
+	return r;
 }
 
 /* The store's directory, made where MODE allows it; every part of the way is checked. */
@@ -268,7 +274,8 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 	       struct store **ret, struct error *err)
 {
 	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
-	int flags = mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	/* Also to read: a journal that a killed writer left must be rolled back first. */
+	int flags = SQLITE_OPEN_READWRITE;
 	int64_t version;
 	mode_t mask;
 	int r, code;
@@ -289,7 +296,7 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 	(void)umask(mask);
 	if (code)
 		return store_fail(store, err, "open");
-	r = configure(store, timeout_ms, err);
+	r = configure(store, mode, timeout_ms, err);
 	if (r == 0)
 		r = check_version(store, &version, err);
 	if (r == -ENOENT || (r == 0 && version < SQL_N_MIGRATIONS)) {

@@ -18,7 +18,7 @@ struct store_place {
 };
 
 enum store_mode {
-	STORE_READ,   /* never changes anything, not even by a journal's recovery being ours */
+	STORE_READ,   /* changes nothing; a journal left by a killed writer is rolled back */
 	STORE_WRITE,  /* changes what is there; read-only where the file system is */
 	STORE_CREATE, /* makes directory, file and schema where they are missing */
 };
