@@ -322,6 +322,17 @@ static void vfs_run_out_before_instances_do(void **state)
 	host_free(s.host);
 }
 
+static void where_both_run_out_at_once_instances_are_named(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 1, 2);
+	count(&s);
+	assert_room(&s, 0, "A40-24A", 2, LIMIT_MAX_INSTANCE);
+	host_free(s.host);
+}
+
 static void a_saved_vgpu_that_is_missing_keeps_its_vf_its_size_and_its_share(void **state)
 {
 	static const enum saved_state states[] = { SAVED_CREATING, SAVED_ACTIVE,
@@ -546,6 +557,7 @@ int main(void)
 		cmocka_unit_test(a_gpu_of_several_sizes_takes_nothing_more),
 		cmocka_unit_test(a_vgpu_of_unknown_size_counts_as_one_of_any),
 		cmocka_unit_test(vfs_run_out_before_instances_do),
+		cmocka_unit_test(where_both_run_out_at_once_instances_are_named),
 		cmocka_unit_test(
 			a_saved_vgpu_that_is_missing_keeps_its_vf_its_size_and_its_share),
 		cmocka_unit_test(a_saved_vgpu_that_is_live_counts_once),

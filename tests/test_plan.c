@@ -211,6 +211,12 @@ static void vfs_off(struct scene *s)
 	s->host->n_gpus = 1;
 }
 
+static void vfs_off_overridden(struct scene *s)
+{
+	vfs_off(s);
+	strcpy(s->host->gpus[0].driver_override, "vfio-pci");
+}
+
 static void no_types(struct scene *s)
 {
 	size_t i;
@@ -291,7 +297,9 @@ static const struct row {
 	{ no_driver, A, STATE_MISSING, ACTION_REPORT, REASON_NO_DRIVER, -1 },
 	{ other_driver, A, STATE_MISSING, ACTION_REPORT, REASON_OTHER_DRIVER, -1 },
 	{ excluded, A, STATE_MISSING, ACTION_REPORT, REASON_EXCLUDED, -1 },
-	{ vfs_off, A, STATE_MISSING, ACTION_REPORT, REASON_SRIOV_OFF, -1 },
+	{ vfs_off, A, STATE_MISSING, ACTION_CREATE, REASON_SRIOV_OFF, -1 },
+	{ vfs_off, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_SRIOV_OFF, -1 },
+	{ vfs_off_overridden, A, STATE_MISSING, ACTION_REPORT, REASON_SRIOV_OFF, -1 },
 	{ no_types, A, STATE_MISSING, ACTION_REPORT, REASON_NO_TYPES, -1 },
 	{ vendor_vfio, A, STATE_MISSING, ACTION_REPORT, REASON_FRAMEWORK, -1 },
 	{ missing, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_NONE, 2 },

@@ -73,6 +73,7 @@ static void keys_that_are_missing_or_make_no_sense_are_left_empty(void **state)
 		{ "framebuffer=M", 0, 0, "" },
 		{ "framebuffer=", 0, 0, "" },
 		{ "framebuffer", 0, 0, "" },
+		{ "framebuffer:4096M", 0, 0, "" },
 		{ "framebuffer=-1M", 0, 0, "" },
 		{ "framebuffer=4294967296M", 0, 0, "" },
 		{ "framebuffer=99999999999999999999999999999999M", 0, 0, "" },
