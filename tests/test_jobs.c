@@ -276,6 +276,8 @@ static void a_lane_that_hangs_keeps_no_other_from_its_work(void **state)
 	add(bench, make_job(2, 1, 1, "A40-4Q", SOON), -1);
 	result = next(bench);
 	assert_int_equal(result.tag, 2);
+	add(bench, make_job(2, 1, 1, "A40-4Q", SOON), -1); /* it takes more */
+	assert_int_equal(next(bench).r, 0);
 	assert_int_equal(jobs_next(bench->jobs, 50, &result, &err), 0);
 	assert_int_equal(jobs_pending(bench->jobs), 1);
 	release(bench, fifo);

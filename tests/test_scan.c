@@ -8,7 +8,8 @@
 #include "lib/check.h"
 #include "lib/tree.h"
 
-#define EVERYTHING (SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
+#define EVERYTHING                                                                       \
+	(SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK | SCAN_NAMES)
 
 struct warnings {
 	unsigned n;
@@ -141,6 +142,8 @@ static void what_is_not_asked_for_is_not_read(void **state)
 	assert_null(host->gpus[0].catalog);
 	assert_null(host->gpus[0].available);
 	assert_int_equal(host->n_live, 3);
+	assert_string_equal(host->live[0].type_name, "");
+	assert_int_equal(host->live[0].type_id, 560);
 	host_free(host);
 	host = scan(*state, SCAN_TYPES, NULL);
 	assert_non_null(host->gpus[0].catalog);
