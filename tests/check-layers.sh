@@ -19,7 +19,7 @@ complain() {
 
 # Pure functions of the C library, and what compilers and sanitizers put in.
 pure='memchr memcmp memcpy memmove memset snprintf strcat strchr strcmp strcpy strcspn
-strlen strncmp strrchr strspn strstr qsort qsort_r bsearch free
+strlen strncmp strrchr strspn strstr strverscmp qsort qsort_r bsearch free
 __assert_fail __stack_chk_fail __memcpy_chk __memmove_chk __memset_chk __snprintf_chk
 __strcat_chk __strcpy_chk _GLOBAL_OFFSET_TABLE_'
 compiler='^__(asan|ubsan|sanitizer|gcov|llvm|tsan|msan)_'
