@@ -261,7 +261,8 @@ static void list_object(const struct sim *sim, const struct node *dir, struct li
 	} else if (dir->sub == SUB_GROUP_DEVICES) {
 		list_add(sim, l, part(obj, SUB_LINK_GROUP));
 	} else if (obj->kind == OBJECT_MDEV) {
-		list_add(sim, l, dir->sub == SUB_SELF ? part(obj, SUB_NVIDIA) : 0);
+		if (dir->sub == SUB_SELF) /* nvidia/ itself holds attributes alone */
+			list_add(sim, l, part(obj, SUB_NVIDIA));
 	} else if (dir->sub == SUB_TYPES) {
 		for (i = 0; i < DEVICE(obj)->gpu->table->n; i++)
 			list_add(sim, l, part(obj, SUB_TYPE + (unsigned)i));
