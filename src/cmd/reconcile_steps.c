@@ -39,22 +39,37 @@ static bool is_settled(struct reconcile *rc, const struct gpu *gpu)
 	       clock_monotonic_ms() >= rc->wait_until;
 }
 
-static int look(struct context *ctx, struct reconcile *rc, unsigned what, struct error *err)
+/* What is to be done, as the host was last seen; what is under way is left as it is. */
+static int plan(struct reconcile *rc, struct error *err)
 {
 	const struct saved *saved = rc->view.saved;
-	struct host *host;
 	size_t i;
+	int r = plan_make(rc->view.host, saved, &rc->view.plan, err);
+
+	for (i = 0; r == 0 && i < saved->n_vgpus; i++)
+		if (!rc->items[i].work.queued)
+			rc->items[i].verdict = rc->view.plan.verdicts[i];
+	return r;
+}
+
+static int look(struct context *ctx, struct reconcile *rc, unsigned what, struct error *err)
+{
+	struct host *host;
 	int r = context_scan(ctx, what, &host, err);
 
 	if (r < 0)
 		return r;
 	host_free(rc->view.host);
 	rc->view.host = host;
-	r = plan_make(host, saved, &rc->view.plan, err);
-	for (i = 0; r == 0 && i < saved->n_vgpus; i++)
-		if (!rc->items[i].work.queued)
-			rc->items[i].verdict = rc->view.plan.verdicts[i];
-	return r;
+	return plan(rc, err);
+}
+
+static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct bdf *gpu,
+		       struct error *err)
+{
+	int r = context_rescan_gpu(ctx, rc->view.host, gpu, err);
+
+	return r == 0 ? plan(rc, err) : r;
 }
 
 /* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here. */
@@ -263,21 +278,21 @@ static bool is_waiting(struct reconcile *rc)
 	return false;
 }
 
-/* Takes over one result. A GPU that is ready now must be looked at. */
-static bool take_result(struct reconcile *rc, const struct job_result *result)
+/* Takes over one result. Returns the GPU whose virtual functions it is about, or NULL. */
+static const struct bdf *take_result(struct reconcile *rc, const struct job_result *result)
 {
 	struct sriov_try *try;
 
 	if (result->tag < SRIOV_TAG) {
 		work_finish(&rc->items[result->tag].work, result);
-		return false;
+		return NULL;
 	}
 	try = &rc->tries[result->tag - SRIOV_TAG];
 	try->done = true;
 	try->r = result->r;
 	try->err = result->err;
 	close_fd(TAKE_FD(try->lock_fd));
-	return true;
+	return &try->gpu;
 }
 
 static int work_until_done(struct context *ctx, struct reconcile *rc, struct error *err)
@@ -286,6 +301,7 @@ static int work_until_done(struct context *ctx, struct reconcile *rc, struct err
 	int r;
 
 	for (;;) {
+		const struct bdf *gpu = NULL;
 		bool waiting;
 
 		r = start_due(ctx, rc, err);
@@ -297,9 +313,13 @@ static int work_until_done(struct context *ctx, struct reconcile *rc, struct err
 		r = jobs_next(rc->jobs, waiting ? LOOK_MS : -1, &result, err);
 		if (r < 0)
 			return r;
-		if (r > 0 && !take_result(rc, &result))
-			continue;
-		r = look(ctx, rc, THOROUGH, err);
+		if (r > 0) {
+			gpu = take_result(rc, &result);
+			if (gpu)
+				r = look_at_gpu(ctx, rc, gpu, err);
+		} else {
+			r = look(ctx, rc, THOROUGH, err);
+		}
 		if (r < 0)
 			return r;
 	}

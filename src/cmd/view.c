@@ -26,19 +26,44 @@ static void warn(void *arg, const struct error *err)
 	warning("%s", err->message);
 }
 
-int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err)
+static void mark_excluded(const struct context *ctx, struct host *host)
 {
-	struct scan_options options = { .what = what, .warn = warn };
 	size_t i;
-	int r = scan_host(ctx->root_fd, &options, ret, err);
 
-	for (i = 0; r == 0 && i < ctx->settings.n_exclude_gpus; i++) {
-		struct gpu *gpu = host_find_gpu(*ret, &ctx->settings.exclude_gpus[i]);
+	for (i = 0; i < ctx->settings.n_exclude_gpus; i++) {
+		struct gpu *gpu = host_find_gpu(host, &ctx->settings.exclude_gpus[i]);
 
 		if (gpu)
 			gpu->excluded = true;
 	}
+}
+
+int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err)
+{
+	struct scan_options options = { .what = what, .warn = warn };
+	int r = scan_host(ctx->root_fd, &options, ret, err);
+
+	if (r == 0)
+		mark_excluded(ctx, *ret);
 	return r;
+}
+
+int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
+		       struct error *err)
+{
+	struct scan_options options = { .what = SCAN_NAMES | SCAN_GPUS | SCAN_STUCK,
+					.warn = warn };
+	struct host *fresh;
+	int r = scan_gpu(ctx->root_fd, bdf, &options, &fresh, err);
+
+	if (r < 0)
+		return r;
+	if (!host_replace_gpu(host, fresh, bdf)) {
+		host_free(fresh);
+		return no_memory(err);
+	}
+	mark_excluded(ctx, host);
+	return 0;
 }
 
 void plan_free(struct plan *plan)

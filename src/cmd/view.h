@@ -23,6 +23,10 @@ void view_close(struct view *view);
 /* Scans with the settings' exclusions applied; warnings go to stderr. */
 int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err);
 
+/* Looks at one GPU of HOST again. */
+int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
+		       struct error *err);
+
 /* Plans anew into PLAN, whose arrays are replaced. */
 int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
 	      struct error *err);

@@ -122,7 +122,11 @@ static int is_gpu(struct scan *scan, const char *name, bool bound, struct error 
 		if (r <= 0)
 			return r;
 	}
-	return !sysfs_exists(scan->devices_fd, path);
+	if (sysfs_exists(scan->devices_fd, path))
+		return 0;
+	/* Gone since it was listed? */
+	(void)snprintf(path, sizeof(path), "%s/vendor", name);
+	return sysfs_exists(scan->devices_fd, path);
 }
 
 static int look_at(struct scan *scan, const char *name, bool bound,
@@ -366,13 +370,11 @@ static void read_catalogs(struct scan *scan)
 			scan_warn(scan->options, &err);
 }
 
-static int scan_pci(struct scan *scan, struct error *err)
+/* GPUs and VFs are listed: puts them in order and finds out what the VFs offer. */
+static int finish_pci(struct scan *scan, struct error *err)
 {
 	struct host *host = scan->host;
-	int r = find_gpus(scan, err);
 
-	if (r < 0)
-		return r;
 	sort_gpus(host);
 	host->vfs_by_bdf = calloc(host->n_vfs + 1, sizeof(*host->vfs_by_bdf));
 	if (!host->vfs_by_bdf)
@@ -397,7 +399,9 @@ int scan_host(int root_fd, const struct scan_options *options, struct host **ret
 	read_identity(root_fd, host);
 	r = mdev_list_parents(root_fd, &scan.parents, err);
 	if (r == 0 && devices_fd >= 0)
-		r = scan_pci(&scan, err);
+		r = find_gpus(&scan, err);
+	if (r == 0 && devices_fd >= 0)
+		r = finish_pci(&scan, err);
 	names_free(&scan.parents);
 	if (r == 0)
 		r = scan_live(root_fd, options, host, err);
@@ -406,6 +410,37 @@ int scan_host(int root_fd, const struct scan_options *options, struct host **ret
 	host_sort(host);
 	if (options->what & SCAN_TYPES)
 		read_catalogs(&scan);
+	*ret = TAKE_PTR(host);
+	return 0;
+}
+
+int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
+	     struct host **ret, struct error *err)
+{
+	_cleanup_(host_freep) struct host *host = calloc(1, sizeof(*host));
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
+	struct scan scan = { root_fd, devices_fd, options, host, 0, 0, { NULL, 0 } };
+	const struct names none = { NULL, 0 };
+	char name[BDF_SIZE], driver[DRIVER_NAME_SIZE];
+	int r;
+
+	if (!host)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	if (devices_fd < 0)
+		return devices_fd;
+	r = pci_driver(devices_fd, bdf_format(bdf, name), driver, err);
+	if (r == 0)
+		r = look_at(&scan, name, !strcmp(driver, "nvidia"), &none, NULL, err);
+	if (r == 0)
+		r = mdev_list_parents(root_fd, &scan.parents, err);
+	if (r == 0)
+		r = finish_pci(&scan, err);
+	names_free(&scan.parents);
+	if (r == 0)
+		r = scan_live_on_vfs(root_fd, options, host, err);
+	if (r < 0)
+		return r;
+	host_sort(host);
 	*ret = TAKE_PTR(host);
 	return 0;
 }

@@ -27,6 +27,11 @@ struct scan_options {
 int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
 	      struct error *err);
 
+/* Looks at the GPU at BDF alone, which costs no more on a host of many: RET holds that GPU,
+ * its VFs, and what is under them, stuck or not; no GPU where there is none at BDF. */
+int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
+	     struct host **ret, struct error *err);
+
 /* Reads the catalog GPU's parents show, with AVAILABLE as scan_host() would. Leaves
  * GPU->catalog NULL where no parent shows types. */
 int scan_types(int root_fd, struct host *host, struct gpu *gpu,

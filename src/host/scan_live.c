@@ -287,9 +287,16 @@ static int scan_vfio(struct live_scan *scan, struct error *err)
 	return 0;
 }
 
-/* Devices under a VF that the bus no longer lists: their removal waits for a user. */
-static int scan_stuck_on(struct live_scan *scan, int devices_fd, size_t vf_index,
-			 struct error *err)
+static bool is_on_bus(const struct live_scan *scan, const char *uuid)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", uuid);
+	return sysfs_exists(scan->root_fd, path);
+}
+
+/* Devices under a VF; one that the bus does not list waits for its user to let go. */
+static int scan_vf(struct live_scan *scan, int devices_fd, size_t vf_index, struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
 	char parent[BDF_SIZE], uuid[UUID_SIZE];
@@ -309,7 +316,7 @@ static int scan_stuck_on(struct live_scan *scan, int devices_fd, size_t vf_index
 			return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
 		(void)text_copy(live->uuid, sizeof(live->uuid), uuid);
 		(void)text_copy(live->parent_name, sizeof(live->parent_name), parent);
-		live->stuck = true;
+		live->stuck = !is_on_bus(scan, uuid);
 		place_live(scan, devices_fd, live);
 	}
 	return 0;
@@ -333,7 +340,7 @@ static int scan_stuck(struct live_scan *scan, struct error *err)
 	for (i = 0; i < host->n_vfs; i++) {
 		struct error inner;
 
-		if (!busy[i] && scan_stuck_on(scan, devices_fd, i, &inner) < 0)
+		if (!busy[i] && scan_vf(scan, devices_fd, i, &inner) < 0)
 			scan_warn(scan->options, &inner);
 	}
 	return 0;
@@ -348,6 +355,18 @@ int scan_live(int root_fd, const struct scan_options *options, struct host *host
 	if (r == 0)
 		r = scan_vfio(&scan, err);
 	if (r == 0 && options->what & SCAN_STUCK)
+		r = scan_stuck(&scan, err);
+	live_scan_end(&scan);
+	return r;
+}
+
+int scan_live_on_vfs(int root_fd, const struct scan_options *options, struct host *host,
+		     struct error *err)
+{
+	struct live_scan scan = { .root_fd = root_fd, .options = options, .host = host };
+	int r = scan_vfio(&scan, err);
+
+	if (r == 0)
 		r = scan_stuck(&scan, err);
 	live_scan_end(&scan);
 	return r;

@@ -8,5 +8,9 @@
 int scan_live(int root_fd, const struct scan_options *options, struct host *host,
 	      struct error *err);
 
+/* Adds to HOST what is made on its VFs, without a look at the bus. */
+int scan_live_on_vfs(int root_fd, const struct scan_options *options, struct host *host,
+		     struct error *err);
+
 /* Hands ERR to whoever asked to be told. */
 void scan_warn(const struct scan_options *options, const struct error *err);

@@ -27,9 +27,9 @@ DEFINE_CLEANUP(struct host *, host_free)
 static int look(int root_fd, const struct sriov_job *job, struct host **ret,
 		struct gpu **ret_gpu, struct error *err)
 {
-	struct scan_options options = { .what = SCAN_OTHERS | SCAN_STUCK };
+	struct scan_options options = { .what = 0 };
 	char name[BDF_SIZE];
-	int r = scan_host(root_fd, &options, ret, err);
+	int r = scan_gpu(root_fd, &job->gpu, &options, ret, err);
 
 	if (r < 0)
 		return r;
