@@ -7,7 +7,7 @@
 #include "lib/fake.h"
 
 #define MAX_GPUS 8
-#define MAX_VFS  64
+#define MAX_VFS 64
 
 /* A host, what is saved of it, and the arithmetic's arrays. */
 struct scene {
@@ -36,13 +36,14 @@ static void count(struct scene *s)
 	usage_fill(s->host, s->saved, s->n_saved, &s->usage);
 }
 
-static uint32_t room(const struct scene *s, size_t gpu, const char *profile, enum limit *limit)
+static uint32_t room(const struct scene *s, size_t gpu, const char *profile,
+		     enum limit *limit)
 {
 	return alloc_room(s->host, &s->usage, gpu, profile, limit);
 }
 
-static void assert_room(const struct scene *s, size_t gpu, const char *profile, uint32_t want,
-			enum limit want_limit)
+static void assert_room(const struct scene *s, size_t gpu, const char *profile,
+			uint32_t want, enum limit want_limit)
 {
 	enum limit limit = LIMIT_MIG;
 	uint32_t got = room(s, gpu, profile, &limit);
@@ -54,7 +55,8 @@ static void assert_room(const struct scene *s, size_t gpu, const char *profile, 
 
 static struct alloc_request request(const char *profile, enum policy policy)
 {
-	return (struct alloc_request){ .profile = profile, .numa_node = -1,
+	return (struct alloc_request){ .profile = profile,
+				       .numa_node = -1,
 				       .policy = policy };
 }
 
@@ -72,8 +74,8 @@ static const char *place(struct scene *s, struct alloc_request r, char buf[16])
 	return buf;
 }
 
-static void assert_places(struct scene *s, struct alloc_request r, const char *const *want,
-			  size_t n)
+static void assert_places(struct scene *s, struct alloc_request r,
+			  const char *const *want, size_t n)
 {
 	char buf[16];
 	size_t i;
@@ -202,7 +204,8 @@ static void a_gpu_that_takes_nothing_says_what_stops_it(void **state)
 		{ "passed through", close_gpu_mode, "A40-24A", LIMIT_MODE },
 		{ "unbound", close_gpu_unbound, "A40-24A", LIMIT_MODE },
 		{ "VFs off", close_gpu_vfs_off, "A40-24A", LIMIT_SRIOV_OFF },
-		{ "no types to be seen", close_gpu_no_types, "A40-24A", LIMIT_NO_FREE_VF },
+		{ "no types to be seen", close_gpu_no_types, "A40-24A",
+		  LIMIT_NO_FREE_VF },
 		{ "vendor VFIO", close_gpu_vfio, "A40-24A", LIMIT_UNKNOWN },
 		{ "no catalog", close_gpu_no_catalog, "A40-24A", LIMIT_UNKNOWN },
 		{ "no framebuffer", close_gpu_no_framebuffer, "A40-24A", LIMIT_UNKNOWN },
@@ -235,7 +238,7 @@ static void every_limit_has_the_word_of_the_contract(void **state)
 {
 	static const char *const words[] = { "max-instance", "other-size", "no-free-vf",
 					     "sriov-off",    "excluded",   "not-offered",
-					     "mode",         "mig",        "driver",
+					     "mode",	     "mig",	   "driver",
 					     "unknown" };
 	size_t i;
 
@@ -349,7 +352,8 @@ static void a_saved_vgpu_that_is_missing_keeps_its_vf_its_size_and_its_share(voi
 		count(&s);
 		assert_room(&s, 0, "A40-24A", 1, LIMIT_MAX_INSTANCE);
 		assert_room(&s, 0, "A40-4Q", 0, LIMIT_OTHER_SIZE);
-		assert_string_equal(place(&s, request("A40-24A", POLICY_BREADTH), buf), "0/1");
+		assert_string_equal(place(&s, request("A40-24A", POLICY_BREADTH), buf),
+				    "0/1");
 		host_free(s.host);
 	}
 }
@@ -398,8 +402,9 @@ static void a_saved_vgpu_of_a_gpu_that_is_gone_counts_nowhere(void **state)
 
 static void filters_narrow_the_choice(void **state)
 {
-	const struct bdf gpu1 = fake_bdf(1, -1), vf = fake_bdf(2, 5), gone = fake_bdf(7, -1),
-			 gone_vf = fake_bdf(2, 50), pf = fake_bdf(0, -1);
+	const struct bdf gpu1 = fake_bdf(1, -1), vf = fake_bdf(2, 5),
+			 gone = fake_bdf(7, -1), gone_vf = fake_bdf(2, 50),
+			 pf = fake_bdf(0, -1);
 	const struct {
 		const char *name;
 		const struct bdf *gpu, *vf;
@@ -423,7 +428,8 @@ static void filters_narrow_the_choice(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
-		struct alloc_request r = { .profile = "A40-24A", .gpu = cases[i].gpu,
+		struct alloc_request r = { .profile = "A40-24A",
+					   .gpu = cases[i].gpu,
 					   .vf = cases[i].vf,
 					   .numa_node = cases[i].numa_node };
 		struct scene s;
@@ -481,7 +487,8 @@ static void a_vf_without_mdev_types_is_no_room(void **state)
 	host_free(s.host);
 }
 
-static const char *const profiles[] = { "A40-1Q", "A40-4Q", "A40-4A", "A40-24A", "A40-48Q" };
+static const char *const profiles[] = { "A40-1Q", "A40-4Q", "A40-4A", "A40-24A",
+					"A40-48Q" };
 
 static void fill_at_random(struct scene *s, uint32_t *seed)
 {
@@ -493,8 +500,8 @@ static void fill_at_random(struct scene *s, uint32_t *seed)
 			s->host->gpus[i].excluded = true;
 	for (i = 0; i < s->host->n_vfs; i++) {
 		const struct vf *vf = &s->host->vfs[i];
-		const char *profile = profiles[random_below(seed, 2) ? 1 :
-						random_below(seed, 5)];
+		const char *profile =
+			profiles[random_below(seed, 2) ? 1 : random_below(seed, 5)];
 		uint32_t dice = random_below(seed, 10);
 
 		if (dice == 0)
@@ -515,9 +522,9 @@ static void capacity_is_how_many_can_be_placed_one_after_the_other(void **state)
 	(void)state;
 	for (seed = 1; seed <= 3000; seed++) {
 		uint32_t dice = seed * 2654435761u, want = 0, got = 0;
-		struct alloc_request r = request(profiles[random_below(&dice, 5)],
-						 random_below(&dice, 2) ? POLICY_DEPTH :
-									  POLICY_BREADTH);
+		struct alloc_request r =
+			request(profiles[random_below(&dice, 5)],
+				random_below(&dice, 2) ? POLICY_DEPTH : POLICY_BREADTH);
 		bool taken[MAX_VFS];
 		struct placement p;
 		enum limit limit;
@@ -552,7 +559,8 @@ int main(void)
 		cmocka_unit_test(policies_have_names),
 		cmocka_unit_test(a_gpu_that_takes_nothing_says_what_stops_it),
 		cmocka_unit_test(every_limit_has_the_word_of_the_contract),
-		cmocka_unit_test(max_instance_is_per_gpu_and_shared_by_all_series_of_a_size),
+		cmocka_unit_test(
+			max_instance_is_per_gpu_and_shared_by_all_series_of_a_size),
 		cmocka_unit_test(the_first_vgpu_commits_its_gpu_to_a_size),
 		cmocka_unit_test(a_gpu_of_several_sizes_takes_nothing_more),
 		cmocka_unit_test(a_vgpu_of_unknown_size_counts_as_one_of_any),

@@ -104,7 +104,8 @@ static void what_is_too_long_says_so_and_stays_within_its_buffer(void **state)
 	(void)state;
 	memset(much, 'x', sizeof(much) - 1);
 	much[sizeof(much) - 1] = '\0';
-	/* every length around the end of the buffer, where an errno's words may not fit */
+	/* every length around the end of the buffer, where an errno's words may not fit
+	 */
 	for (len = sizeof(it.err.message) - 40; len < sizeof(it.err.message) + 3; len++) {
 		error_set(&it.err, ERROR_SYSTEM, EIO, "%.*s", (int)len, much);
 		if (len + strlen(": Input/output error") < sizeof(it.err.message))
@@ -126,9 +127,10 @@ static void what_is_too_long_says_so_and_stays_within_its_buffer(void **state)
 
 static void every_kind_has_the_name_and_number_that_scripts_know(void **state)
 {
-	static const char *const names[] = { "system",   "usage",  "not-found", "no-capacity",
-					     "conflict", "in-use", "drift",     "store",
-					     "timeout",  "permission" };
+	static const char *const names[] = { "system",	    "usage",	"not-found",
+					     "no-capacity", "conflict", "in-use",
+					     "drift",	    "store",	"timeout",
+					     "permission" };
 	size_t i;
 
 	(void)state;

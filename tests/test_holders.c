@@ -9,7 +9,7 @@
 
 #define UUID "00000000-0000-0000-0000-000000000001"
 #define MDEV "sys/bus/mdev/devices/" UUID
-#define VF   "sys/bus/pci/devices/0000:e8:00.4"
+#define VF "sys/bus/pci/devices/0000:e8:00.4"
 
 static const struct held_device devices[] = { { UUID, { 0, 0, 0, 0 } },
 					      { "", { 0, 0xe8, 0, 4 } } };
@@ -22,7 +22,8 @@ static int setup(void **state)
 		return -1;
 	tree = *state;
 	host_tree_text(tree->root, MDEV "/nvidia/vm_name", "\n");
-	host_tree_link(tree->root, MDEV "/iommu_group", "../../../kernel/iommu_groups/106");
+	host_tree_link(tree->root, MDEV "/iommu_group",
+		       "../../../kernel/iommu_groups/106");
 	host_tree_link(tree->root, VF "/iommu_group", "../../../kernel/iommu_groups/90");
 	host_tree_dir(tree->root, VF "/vfio-dev/vfio3");
 	host_tree_link(tree->root, VF "/driver", "../../../bus/pci/drivers/vfio-pci");
@@ -83,7 +84,8 @@ static void an_open_group_or_cdev_is_use_by_that_process(void **state)
 			assert_int_equal(holders[1].pid, 4000 + i);
 			assert_string_equal(holders[1].command, "qemu-system-x86");
 		}
-		(void)snprintf(process, sizeof(process), "%s/proc/%zu", tree->root, 4000 + i);
+		(void)snprintf(process, sizeof(process), "%s/proc/%zu", tree->root,
+			       4000 + i);
 		host_tree_remove(process);
 	}
 }

@@ -18,8 +18,8 @@
 
 #define SOON 20 /* s: a deadline that is not to pass */
 
-/* A root in which plain files stand for sysfs. Where one should hang, it is a FIFO: opening
- * it to write waits until somebody opens it to read. */
+/* A root in which plain files stand for sysfs. Where one should hang, it is a FIFO:
+ * opening it to write waits until somebody opens it to read. */
 struct bench {
 	struct tree *tree;
 	struct jobs *jobs;
@@ -77,8 +77,8 @@ static void vf_path(char path[PATH_MAX], int vf, const char *rest)
 	struct bdf bdf = fake_bdf(0, vf);
 	char name[BDF_SIZE];
 
-	(void)snprintf(path, PATH_MAX, "sys/bus/pci/devices/%s/%s", bdf_format(&bdf, name),
-		       rest);
+	(void)snprintf(path, PATH_MAX, "sys/bus/pci/devices/%s/%s",
+		       bdf_format(&bdf, name), rest);
 }
 
 static void vf_file(struct bench *bench, int vf, const char *rest, const char *text)
@@ -115,8 +115,8 @@ static void add_device(struct bench *bench, uint32_t n, int vf, unsigned type)
 	(void)snprintf(target, sizeof(target), "../mdev_supported_types/nvidia-%u", type);
 	vf_path(path, vf, rest);
 	host_tree_link(bench->tree->root, path, target);
-	(void)snprintf(rest, sizeof(rest), "mdev_supported_types/nvidia-%u/devices/%s", type,
-		       uuid);
+	(void)snprintf(rest, sizeof(rest), "mdev_supported_types/nvidia-%u/devices/%s",
+		       type, uuid);
 	(void)snprintf(target, sizeof(target), "../../../%s", uuid);
 	vf_path(path, vf, rest);
 	host_tree_link(bench->tree->root, path, target);
@@ -139,7 +139,9 @@ static struct job make_job(uint32_t n, uint32_t lane, int vf, const char *profil
 			   uint32_t timeout_s)
 {
 	const struct vgpu_type *type = fake_type(profile);
-	struct job job = { .kind = JOB_MAKE, .lane = lane, .tag = n, .timeout_s = timeout_s };
+	struct job job = {
+		.kind = JOB_MAKE, .lane = lane, .tag = n, .timeout_s = timeout_s
+	};
 
 	(void)fake_uuid(n, job.make.uuid);
 	job.make.vf = fake_bdf(0, vf);
@@ -208,8 +210,9 @@ static void a_write_that_was_accepted_and_did_nothing_is_a_failure(void **state)
 static void what_goes_wrong_comes_back_with_its_words(void **state)
 {
 	struct bench *bench = *state;
-	struct job ask = make_job(2, 0, 0, "A40-4A", SOON),
-		   removal = { .kind = JOB_REMOVE, .lane = 1, .tag = 4, .timeout_s = SOON };
+	struct job ask = make_job(2, 0, 0, "A40-4A", SOON), removal = {
+		.kind = JOB_REMOVE, .lane = 1, .tag = 4, .timeout_s = SOON
+	};
 	struct job_result result;
 
 	start(bench);
@@ -368,7 +371,8 @@ static void a_lock_is_held_while_the_job_runs_and_let_go_when_it_is_done(void **
 	look_fd = lock_peek(bench->tree->fd, ".", "lock");
 	assert_int_equal(lock_take(lock_fd, 5, 0, &err), 0);
 	add(bench, make_job(1, 0, 0, "A40-4Q", SOON), lock_fd);
-	assert_int_equal(jobs_next(bench->jobs, 100, &(struct job_result){ .r = 0 }, &err), 0);
+	assert_int_equal(
+		jobs_next(bench->jobs, 100, &(struct job_result){ .r = 0 }, &err), 0);
 	(void)close(lock_fd); /* sooner than is allowed; the child has its own */
 	assert_true(lock_is_held(look_fd, 5));
 	release(bench, fifo);

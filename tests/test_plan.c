@@ -6,8 +6,8 @@
 #include "lib/check.h"
 #include "lib/fake.h"
 
-#define MAX_LIVE  64
-#define MAX_VFS   64
+#define MAX_LIVE 64
+#define MAX_VFS 64
 #define MAX_SAVED 32
 
 struct scene {
@@ -270,14 +270,14 @@ static const struct row {
 	{ excluded_and_live, A, STATE_ACTIVE, ACTION_NONE, REASON_NONE, 2 },
 	{ live_on_another_gpu, A, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_GPU, 6 },
 	{ live_on_no_gpu, A, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_GPU, -1 },
-	{ live_with_another_profile, A, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_PROFILE,
-	  2 },
+	{ live_with_another_profile, A, STATE_CONFLICT, ACTION_REPORT,
+	  REASON_OTHER_PROFILE, 2 },
 	{ live_without_a_name_of_another_id, A, STATE_CONFLICT, ACTION_REPORT,
 	  REASON_OTHER_PROFILE, 2 },
-	{ live_with_another_profile, C, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_PROFILE,
-	  2 },
-	{ live_with_another_profile, R, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_PROFILE,
-	  2 },
+	{ live_with_another_profile, C, STATE_CONFLICT, ACTION_REPORT,
+	  REASON_OTHER_PROFILE, 2 },
+	{ live_with_another_profile, R, STATE_CONFLICT, ACTION_REPORT,
+	  REASON_OTHER_PROFILE, 2 },
 	{ live_and_stuck, A, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
 	{ live_and_stuck, R, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
 	{ missing, A, STATE_MISSING, ACTION_CREATE, REASON_NONE, 2 },
@@ -343,10 +343,11 @@ static void every_row_of_the_reconcile_table_holds(void **state)
 		v = verdict(&s, 1);
 		if (v->state != row->state || v->action != row->action ||
 		    v->reason != row->reason || v->vf != row->vf)
-			fail_msg("row %zu: %s, %s, reason %d, VF %d; want %s, %s, %d, %d", i,
-				 vgpu_state_name(v->state), plan_action_name(v->action),
-				 (int)v->reason, v->vf, vgpu_state_name(row->state),
-				 plan_action_name(row->action), (int)row->reason, row->vf);
+			fail_msg(
+				"row %zu: %s, %s, reason %d, VF %d; want %s, %s, %d, %d",
+				i, vgpu_state_name(v->state), plan_action_name(v->action),
+				(int)v->reason, v->vf, vgpu_state_name(row->state),
+				plan_action_name(row->action), (int)row->reason, row->vf);
 		s.host->n_gpus = n_gpus; /* for host_free() */
 		s.host->n_vfs = n_vfs;
 		host_free(s.host);
@@ -373,10 +374,12 @@ static void what_the_record_does_not_know_is_foreign(void **state)
 
 static void words_are_those_of_the_contract(void **state)
 {
-	static const char *const states[] = { "active",  "missing", "creating", "removing",
-					      "stopped", "stuck",   "conflict", "foreign" };
-	static const char *const actions[] = { "none",         "create", "move",  "adopt-vf",
-					       "roll-forward", "forget", "report" };
+	static const char *const states[] = { "active",	  "missing", "creating",
+					      "removing", "stopped", "stuck",
+					      "conflict", "foreign" };
+	static const char *const actions[] = { "none",	   "create",	   "move",
+					       "adopt-vf", "roll-forward", "forget",
+					       "report" };
 	enum vgpu_state parsed = STATE_STUCK;
 	size_t i;
 
@@ -399,10 +402,14 @@ static void profiles_are_the_same_by_name_whatever_the_vendors_prefix(void **sta
 		uint32_t type_id;
 		bool want;
 	} cases[] = {
-		{ "NVIDIA A40-4Q", 560, true },  { "GRID A40-4Q", 1, true },
-		{ "nvidia a40-4q", 1, true },    { "A40-4Q", 0, true },
-		{ "NVIDIA A40-4A", 560, false }, { "", 560, true },
-		{ "", 561, false },              { "", 0, false },
+		{ "NVIDIA A40-4Q", 560, true },
+		{ "GRID A40-4Q", 1, true },
+		{ "nvidia a40-4q", 1, true },
+		{ "A40-4Q", 0, true },
+		{ "NVIDIA A40-4A", 560, false },
+		{ "", 560, true },
+		{ "", 561, false },
+		{ "", 0, false },
 	};
 	struct saved_vgpu saved = fake_saved(1, 0, 0, "A40-4Q", SAVED_ACTIVE);
 	size_t i;
@@ -412,9 +419,11 @@ static void profiles_are_the_same_by_name_whatever_the_vendors_prefix(void **sta
 		struct live_vgpu l = { .type_id = cases[i].type_id };
 
 		strcpy(l.type_name, cases[i].type_name);
-		check_case(cases[i].type_name, plan_same_profile(&saved, &l) == cases[i].want);
+		check_case(cases[i].type_name,
+			   plan_same_profile(&saved, &l) == cases[i].want);
 	}
-	saved.type_id = 0; /* a hint that was never had is no match for one that is not shown */
+	saved.type_id =
+		0; /* a hint that was never had is no match for one that is not shown */
 	assert_false(plan_same_profile(&saved, &(struct live_vgpu){ .type_id = 0 }));
 }
 
@@ -478,7 +487,8 @@ int main(void)
 		cmocka_unit_test(words_are_those_of_the_contract),
 		cmocka_unit_test(
 			profiles_are_the_same_by_name_whatever_the_vendors_prefix),
-		cmocka_unit_test(vfs_are_wanted_by_a_wish_or_by_a_record_and_never_forced),
+		cmocka_unit_test(
+			vfs_are_wanted_by_a_wish_or_by_a_record_and_never_forced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Plans for several vGPUs at once: who gets which VF, and whether a second run has nothing
- * left to do. */
+/* Plans for several vGPUs at once: who gets which VF, and whether a second run has
+ * nothing left to do. */
 #include "core/plan.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "lib/check.h"
 #include "lib/fake.h"
 
-#define MAX_LIVE  64
-#define MAX_VFS   64
+#define MAX_LIVE 64
+#define MAX_VFS 64
 #define MAX_SAVED 64
 
 struct scene {
@@ -93,7 +93,8 @@ static void assert_nothing_left_to_do(struct scene *s)
 		if (s->verdicts[i].action != ACTION_NONE &&
 		    s->verdicts[i].action != ACTION_REPORT)
 			fail_msg("seed %u: a second run would %s %s", s->seed,
-				 plan_action_name(s->verdicts[i].action), s->saved[i].uuid);
+				 plan_action_name(s->verdicts[i].action),
+				 s->saved[i].uuid);
 }
 
 /* The store has one record per VF and refuses a plan that would make it two. */
@@ -103,9 +104,10 @@ static void assert_one_record_per_vf(const struct scene *s)
 
 	for (i = 0; i + 1 < s->n_saved; i++)
 		if (bdf_equal(&s->saved[i].vf, &s->saved[i + 1].vf))
-			fail_msg("seed %u: %s and %s are both saved on VF %02x:%02x.%x", s->seed,
-				 s->saved[i].uuid, s->saved[i + 1].uuid, s->saved[i].vf.bus,
-				 s->saved[i].vf.device, s->saved[i].vf.function);
+			fail_msg("seed %u: %s and %s are both saved on VF %02x:%02x.%x",
+				 s->seed, s->saved[i].uuid, s->saved[i + 1].uuid,
+				 s->saved[i].vf.bus, s->saved[i].vf.device,
+				 s->saved[i].vf.function);
 }
 
 static void whoever_can_have_its_own_vf_gets_it_before_anybody_moves(void **state)
@@ -260,7 +262,8 @@ static void one_that_lives_in_the_home_of_another_that_stays_is_not_adopted(void
 
 static void arrange_host(struct scene *s, uint32_t *seed)
 {
-	static const char *const drivers[] = { "", "vfio-pci", "nvidia", "nvidia", "nvidia" };
+	static const char *const drivers[] = { "", "vfio-pci", "nvidia", "nvidia",
+					       "nvidia" };
 	size_t i;
 
 	for (i = 0; i < s->host->n_gpus; i++) {
@@ -275,8 +278,8 @@ static void arrange_host(struct scene *s, uint32_t *seed)
 			s->host->vfs[i].framework = FRAMEWORK_NONE;
 }
 
-/* A record on each VF, or none, and perhaps its vGPU, on that VF or, if STRAYING, elsewhere
- * as well, be that another's home or not. */
+/* A record on each VF, or none, and perhaps its vGPU, on that VF or, if STRAYING,
+ * elsewhere as well, be that another's home or not. */
 static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 {
 	static const char *const profiles[] = { "A40-4Q", "A40-4Q", "A40-4Q", "A40-4A",
@@ -294,8 +297,9 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 		if (straying && !random_below(seed, 3))
 			at = random_below(seed, (uint32_t)host->n_vfs);
 		if (random_below(seed, 3)) {
-			saved = save(s, fake_saved(n, home->gpu, (int)home->index, profile,
-						   (enum saved_state)random_below(seed, 4)));
+			saved = save(s,
+				     fake_saved(n, home->gpu, (int)home->index, profile,
+						(enum saved_state)random_below(seed, 4)));
 			saved->in_progress = saved->state != SAVED_ACTIVE &&
 					     saved->state != SAVED_STOPPED &&
 					     !random_below(seed, 4);
@@ -305,8 +309,8 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 
 			live_on[at] = true;
 			fake_live(s->host, n, vf->gpu, (int)vf->index,
-				  random_below(seed, 6) ? profile :
-							  profiles[random_below(seed, 5)])
+				  random_below(seed, 6) ? profile
+							: profiles[random_below(seed, 5)])
 				->stuck = !random_below(seed, 8);
 		}
 	}
@@ -336,7 +340,8 @@ static void assert_sane(struct scene *s, const bool *live_on)
 		given[v->vf] = true;
 		if (s->host->vfs[v->vf].framework != FRAMEWORK_MDEV ||
 		    !bdf_equal(&s->host->gpus[s->host->vfs[v->vf].gpu].bdf, &saved->gpu))
-			fail_msg("seed %u: VF %d is not for %s", s->seed, v->vf, saved->uuid);
+			fail_msg("seed %u: VF %d is not for %s", s->seed, v->vf,
+				 saved->uuid);
 		if (saved->state == SAVED_STOPPED || saved->state == SAVED_REMOVING ||
 		    saved->in_progress)
 			fail_msg("seed %u: %s is not wanted", s->seed, saved->uuid);
@@ -432,17 +437,22 @@ static void the_order_of_records_decides_nothing_but_who_moves_first(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whoever_can_have_its_own_vf_gets_it_before_anybody_moves),
-		cmocka_unit_test(of_two_that_must_move_the_one_without_a_vf_left_is_reported),
+		cmocka_unit_test(
+			whoever_can_have_its_own_vf_gets_it_before_anybody_moves),
+		cmocka_unit_test(
+			of_two_that_must_move_the_one_without_a_vf_left_is_reported),
 		cmocka_unit_test(nobody_moves_to_another_gpu),
 		cmocka_unit_test(three_that_changed_places_are_all_adopted),
 		cmocka_unit_test(a_stopped_one_and_one_being_made_keep_their_vfs),
 		cmocka_unit_test(nobody_moves_to_a_vf_that_a_reported_record_names),
-		cmocka_unit_test(nobody_moves_to_a_vf_that_the_record_of_a_conflict_names),
+		cmocka_unit_test(
+			nobody_moves_to_a_vf_that_the_record_of_a_conflict_names),
 		cmocka_unit_test(no_vf_ever_gets_two_vgpus),
 		cmocka_unit_test(a_second_run_has_nothing_to_do),
-		cmocka_unit_test(one_that_lives_in_the_home_of_another_that_stays_is_not_adopted),
-		cmocka_unit_test(the_order_of_records_decides_nothing_but_who_moves_first),
+		cmocka_unit_test(
+			one_that_lives_in_the_home_of_another_that_stays_is_not_adopted),
+		cmocka_unit_test(
+			the_order_of_records_decides_nothing_but_who_moves_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,8 @@ static int run(const char *script, int keep_fd, int64_t timeout_ms,
 {
 	char *copy = strdup(script);
 	char *argv[] = { sh, dash_c, copy, NULL };
-	int r = program_run(sh, argv, keep_fd, clock_monotonic_ms() + timeout_ms, result, err);
+	int r = program_run(sh, argv, keep_fd, clock_monotonic_ms() + timeout_ms, result,
+			    err);
 
 	free(copy);
 	return r;
@@ -32,8 +33,9 @@ static int run(const char *script, int keep_fd, int64_t timeout_ms,
 
 static void a_program_gets_a_fixed_environment_whatever_ours_is(void **state)
 {
-	static const char *const hostile[] = { "LD_PRELOAD", "LD_LIBRARY_PATH", "BASH_ENV",
-					       "ENV",        "PATH",            "IFS",
+	static const char *const hostile[] = { "LD_PRELOAD", "LD_LIBRARY_PATH",
+					       "BASH_ENV",   "ENV",
+					       "PATH",	     "IFS",
 					       "LC_ALL",     "HOME" };
 	char env[] = "/usr/bin/env";
 	char *argv[] = { env, NULL }, *saved[ARRAY_SIZE_OF(hostile)];
@@ -59,12 +61,14 @@ static void a_program_gets_a_fixed_environment_whatever_ours_is(void **state)
 	}
 	assert_int_equal(r, 0);
 	assert_int_equal(result.status, 0);
-	assert_string_equal(result.output, "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nLC_ALL=C");
+	assert_string_equal(result.output,
+			    "PATH=/usr/sbin:/usr/bin:/sbin:/bin\nLC_ALL=C");
 }
 
 static void it_gets_no_descriptor_of_ours_but_the_one_it_shall_keep(void **state)
 {
-	static const char list[] = "exec /bin/ls -1 /proc/self/fd"; /* ls opens one itself */
+	static const char list[] =
+		"exec /bin/ls -1 /proc/self/fd"; /* ls opens one itself */
 	int fds[20], keep = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct program_result result;
 	struct error err;
@@ -79,7 +83,8 @@ static void it_gets_no_descriptor_of_ours_but_the_one_it_shall_keep(void **state
 	assert_string_equal(result.output, "0\n1\n2\n3\n4");
 	assert_int_equal(run(list, fds[19], SOON, &result, &err), 0);
 	assert_string_equal(result.output, "0\n1\n2\n3\n4");
-	assert_int_equal(run("/usr/bin/readlink /proc/self/fd/0", -1, SOON, &result, &err), 0);
+	assert_int_equal(
+		run("/usr/bin/readlink /proc/self/fd/0", -1, SOON, &result, &err), 0);
 	assert_string_equal(result.output, "/dev/null");
 	for (i = 0; i < ARRAY_SIZE_OF(fds); i++)
 		(void)close(fds[i]);
@@ -98,18 +103,20 @@ static void it_has_a_session_of_its_own_and_no_blocked_or_ignored_signals(void *
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	(void)signal(SIGINT, SIG_IGN);
-	assert_int_equal(run("exec /bin/grep -E 'Sig(Blk|Ign)' /proc/self/status", -1, SOON,
-			     &result, &err),
+	assert_int_equal(run("exec /bin/grep -E 'Sig(Blk|Ign)' /proc/self/status", -1,
+			     SOON, &result, &err),
 			 0);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	assert_int_equal(sscanf(result.output, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored),
-			 2);
+	assert_int_equal(
+		sscanf(result.output, "SigBlk: %llx SigIgn: %llx", &blocked, &ignored),
+		2);
 	assert_true(blocked == 0);
-	/* 32 and 33 are the C library's own: posix_spawn() ignores them, nobody may change it */
+	/* 32 and 33 are the C library's own: posix_spawn() ignores them, nobody may
+	 * change it */
 	assert_true((ignored & ~0x180000000ULL) == 0);
-	assert_int_equal(run("read -r a b c d e s rest < /proc/$$/stat; echo $s $$", -1, SOON,
-			     &result, &err),
+	assert_int_equal(run("read -r a b c d e s rest < /proc/$$/stat; echo $s $$", -1,
+			     SOON, &result, &err),
 			 0);
 	assert_int_equal(sscanf(result.output, "%d %d", &sid, &pid), 2);
 	assert_int_equal(sid, pid);
@@ -129,11 +136,12 @@ static void the_status_is_that_of_a_shell(void **state)
 	assert_string_equal(result.output, "");
 	assert_int_equal(run("kill -9 $$", -1, SOON, &result, &err), 0);
 	assert_int_equal(result.status, 128 + 9);
-	assert_int_equal(program_run(nowhere, argv, -1, clock_monotonic_ms() + SOON, &result,
-				     &err),
+	assert_int_equal(program_run(nowhere, argv, -1, clock_monotonic_ms() + SOON,
+				     &result, &err),
 			 0);
 	assert_int_equal(result.status, 127);
-	assert_contains(result.output, "/nowhere/sriov-manage: No such file or directory");
+	assert_contains(result.output,
+			"/nowhere/sriov-manage: No such file or directory");
 }
 
 static void the_end_of_what_it_said_is_kept(void **state)
@@ -142,10 +150,11 @@ static void the_end_of_what_it_said_is_kept(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(run("echo one; echo two >&2; echo; echo", -1, SOON, &result, &err), 0);
+	assert_int_equal(
+		run("echo one; echo two >&2; echo; echo", -1, SOON, &result, &err), 0);
 	assert_string_equal(result.output, "one\ntwo");
-	assert_int_equal(run("i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done", -1,
-			     SOON, &result, &err),
+	assert_int_equal(run("i=0; while [ $i -lt 3000 ]; do echo $i; i=$((i+1)); done",
+			     -1, SOON, &result, &err),
 			 0);
 	assert_int_equal(result.status, 0); /* much output blocks nobody */
 	assert_true(strlen(result.output) > sizeof(result.output) - 8);
@@ -165,8 +174,8 @@ static bool appears(int dirfd, const char *name)
 	return false;
 }
 
-static void past_its_deadline_it_is_left_running_with_its_lock_and_never_signalled(
-	void **state)
+static void
+past_its_deadline_it_is_left_running_with_its_lock_and_never_signalled(void **state)
 {
 	struct tree *tree = *state;
 	struct program_result result;

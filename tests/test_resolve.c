@@ -43,8 +43,8 @@ static void what_users_type_is_found_or_refused_for_a_reason(void **state)
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
 		char profile[PROFILE_SIZE] = "?";
 
-		check_case(cases[i].text,
-			   resolve_profile(host, cases[i].text, profile) == cases[i].known);
+		check_case(cases[i].text, resolve_profile(host, cases[i].text, profile) ==
+						  cases[i].known);
 		assert_string_equal(profile, cases[i].profile);
 	}
 	catalog_unref(host->gpus[0].catalog);
@@ -52,8 +52,8 @@ static void what_users_type_is_found_or_refused_for_a_reason(void **state)
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
 		char profile[PROFILE_SIZE] = "?";
 
-		check_case(cases[i].text,
-			   resolve_profile(host, cases[i].text, profile) == cases[i].unseen);
+		check_case(cases[i].text, resolve_profile(host, cases[i].text, profile) ==
+						  cases[i].unseen);
 		assert_string_equal(profile, cases[i].unseen_profile);
 	}
 	host_free(host);

@@ -27,9 +27,11 @@ static void note(void *arg, const struct error *err)
 }
 
 /* Scans ROOT; fails the test if that fails. */
-static struct host *scan(const struct tree *tree, unsigned what, struct warnings *warnings)
+static struct host *scan(const struct tree *tree, unsigned what,
+			 struct warnings *warnings)
 {
-	struct scan_options options = { .what = what, .warn = warnings ? note : NULL,
+	struct scan_options options = { .what = what,
+					.warn = warnings ? note : NULL,
 					.arg = warnings };
 	struct host *host = NULL;
 	struct error err;
@@ -55,12 +57,12 @@ static void a_recorded_a2_is_one_gpu_with_16_vfs_and_three_live_vgpus(void **sta
 		uint32_t id;
 		int vf;
 	} want[] = {
-		{ "3deab9a4-200a-4c54-99b1-5eb0722d1d81", "0000:08:00.6", "NVIDIA A2-4A", 751,
-		  2 },
-		{ "c728e022-f16f-434b-ad2c-9665ee634d3d", "0000:08:02.0", "NVIDIA A2-4Q", 746,
-		  12 },
-		{ "f715f63c-0d00-4007-9c5a-b07b0c6c05de", "0000:08:00.4", "NVIDIA A2-4C", 754,
-		  0 },
+		{ "3deab9a4-200a-4c54-99b1-5eb0722d1d81", "0000:08:00.6", "NVIDIA A2-4A",
+		  751, 2 },
+		{ "c728e022-f16f-434b-ad2c-9665ee634d3d", "0000:08:02.0", "NVIDIA A2-4Q",
+		  746, 12 },
+		{ "f715f63c-0d00-4007-9c5a-b07b0c6c05de", "0000:08:00.4", "NVIDIA A2-4C",
+		  754, 0 },
 	};
 	struct warnings warnings;
 	struct host *host;
@@ -85,7 +87,8 @@ static void a_recorded_a2_is_one_gpu_with_16_vfs_and_three_live_vgpus(void **sta
 	for (i = 0; i < host->n_live; i++) {
 		const struct live_vgpu *live = &host->live[i];
 
-		/* their own mdev_type links dangle; another VF of the GPU tells the names */
+		/* their own mdev_type links dangle; another VF of the GPU tells the names
+		 */
 		assert_string_equal(live->uuid, want[i].uuid);
 		assert_string_equal(live->parent_name, want[i].parent);
 		assert_string_equal(live->type_name, want[i].name);
@@ -201,7 +204,8 @@ static void a_host_in_the_middle_of_things_tells_live_from_stuck(void **state)
 		{ "00000000-0000-0000-0000-000000000001", "NVIDIA A40-4Q", 0, false },
 		{ "00000000-0000-0000-0000-000000000002", "NVIDIA A40-4Q", 1, true },
 		{ "00000000-0000-0000-0000-000000000003", "", 2, true },
-		{ "00000000-0000-0000-0000-000000000009", "Single port serial", -1, false },
+		{ "00000000-0000-0000-0000-000000000009", "Single port serial", -1,
+		  false },
 	};
 	struct warnings warnings;
 	struct host *host;
@@ -245,16 +249,16 @@ static void with_no_free_vf_the_catalog_is_read_and_availability_is_not(void **s
 static void one_bad_device_is_told_of_and_hides_no_other(void **state)
 {
 	static const char *const told[] = {
-		"/0000:e2:00.0/vendor",               /* holds a NUL */
+		"/0000:e2:00.0/vendor", /* holds a NUL */
 		"sriov_totalvfs is 99999",
 		"does not point to a PCI function",
-		"nvidia-1/name",                      /* NUL */
-		"nvidia-2/name",                      /* empty */
-		"nvidia-3/name",                      /* a link to itself */
-		"/notes",                             /* no directory */
+		"nvidia-1/name", /* NUL */
+		"nvidia-2/name", /* empty */
+		"nvidia-3/name", /* a link to itself */
+		"/notes",	 /* no directory */
 		"available_instances holds 'many'",
 		"mdev 00000000-0000-0000-0000-000000000001",
-		"/0000:e4:00.0",                      /* a link to itself */
+		"/0000:e4:00.0",			/* a link to itself */
 		"00000000-0000-0000-0000-000000000003", /* no link */
 	};
 	const struct gpu *gpu;
@@ -328,18 +332,21 @@ static void a_host_without_anything_is_an_answer(void **state)
 
 static void gpus_are_sorted_by_address_beyond_16_bit_domains(void **state)
 {
-	static const char *const names[] = { "10000:01:00.0", "0000:e8:00.0", "0001:01:00.0" };
+	static const char *const names[] = { "10000:01:00.0", "0000:e8:00.0",
+					     "0001:01:00.0" };
 	struct tree *tree = *state;
 	struct host *host;
 	char path[128], target[128];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE_OF(names); i++) {
-		(void)snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/virtfn0", names[i]);
+		(void)snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/virtfn0",
+			       names[i]);
 		(void)snprintf(target, sizeof(target), "../%.*s4",
 			       (int)strlen(names[i]) - 1, names[i]);
 		host_tree_link(tree->root, path, target);
-		(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/nvidia/%s", names[i]);
+		(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/nvidia/%s",
+			       names[i]);
 		host_tree_link(tree->root, path, "nowhere");
 	}
 	host = scan(tree, 0, NULL);
@@ -375,7 +382,8 @@ static void a_vf_that_vendor_vfio_has_made_a_vgpu_on_holds_a_live_one(void **sta
 	assert_int_equal(host->n_live, 0);
 	host_free(host);
 	host_tree_text(tree->root,
-		       "sys/bus/pci/devices/0000:26:00.4/nvidia/current_vgpu_type", "1155\n");
+		       "sys/bus/pci/devices/0000:26:00.4/nvidia/current_vgpu_type",
+		       "1155\n");
 	host = scan(tree, SCAN_STUCK, NULL);
 	assert_int_equal(host->n_live, 1);
 	assert_string_equal(host->live[0].uuid, "");

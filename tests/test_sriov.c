@@ -12,7 +12,7 @@
 #include "util/clock.h"
 #include "util/lock.h"
 
-#define GPU     "sys/bus/pci/devices/0000:e8:00.0"
+#define GPU "sys/bus/pci/devices/0000:e8:00.0"
 #define PROGRAM "usr/lib/nvidia/sriov-manage"
 
 /* Begins in the tree's root; makes four VFs that show types. */
@@ -61,7 +61,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static int switch_to(struct tree *tree, uint32_t n_vfs, uint32_t timeout_s, struct error *err)
+static int switch_to(struct tree *tree, uint32_t n_vfs, uint32_t timeout_s,
+		     struct error *err)
 {
 	const struct sriov_tool tool = { tree->root, PROGRAM };
 	const struct sriov_job job = { { 0, 0xe8, 0, 0 }, n_vfs, timeout_s };
@@ -174,7 +175,8 @@ static void a_gpu_whose_vf_somebody_holds_is_never_switched(void **state)
 	assert_string_equal(content(tree, "calls", buf), "-e 0000:e8:00.0\n");
 }
 
-static void past_its_deadline_the_program_goes_on_and_keeps_the_next_one_waiting(void **state)
+static void
+past_its_deadline_the_program_goes_on_and_keeps_the_next_one_waiting(void **state)
 {
 	struct tree *tree = *state;
 	struct error err;
@@ -238,7 +240,8 @@ static void without_the_program_the_kernels_own_file_is_written(void **state)
 	struct error err;
 	char buf[256];
 
-	assert_int_equal(switch_to(tree, 4, 1, &err), -EIO); /* a plain file makes no VFs */
+	assert_int_equal(switch_to(tree, 4, 1, &err),
+			 -EIO); /* a plain file makes no VFs */
 	assert_string_equal(content(tree, GPU "/sriov_numvfs", buf), "4\n");
 	assert_int_equal(unlinkat(tree->fd, GPU "/sriov_numvfs", 0), 0);
 	assert_int_equal(switch_to(tree, 4, 1, &err), -ENOENT);

@@ -18,7 +18,8 @@ static void a_vgpu_comes_back_as_it_was_saved(void **state)
 	const struct saved_vgpu *got;
 	struct saved *saved;
 
-	strcpy(v.vm, "K\xc3\xbc" "che 1");
+	strcpy(v.vm, "K\xc3\xbc"
+		     "che 1");
 	strcpy(v.vm_uuid, "3deab9a4-200a-4c54-99b1-5eb0722d1d81");
 	strcpy(v.boot_id, "boot");
 	v.slot = UINT32_MAX;
@@ -53,7 +54,8 @@ static void a_vgpu_comes_back_as_it_was_saved(void **state)
 	store_close(store);
 }
 
-/* What each kind of change leaves alone: another process may have changed it meanwhile. */
+/* What each kind of change leaves alone: another process may have changed it meanwhile.
+ */
 static void each_change_is_of_one_aspect(void **state)
 {
 	struct record *record = *state;
@@ -76,10 +78,11 @@ static void each_change_is_of_one_aspect(void **state)
 		struct saved_vgpu change = other;
 
 		assert_int_equal(store_begin(store, &err), 0);
-		assert_int_equal(i == 0 ? store_set_state(store, &change, SAVED_CREATING, &err) :
-				 i == 1 ? store_set_place(store, &change, &err) :
-					  store_set_owner(store, &change, &err),
-				 0);
+		assert_int_equal(
+			i == 0	 ? store_set_state(store, &change, SAVED_CREATING, &err)
+			: i == 1 ? store_set_place(store, &change, &err)
+				 : store_set_owner(store, &change, &err),
+			0);
 		assert_int_equal(store_commit(store, &err), 0);
 		saved = record_load(store);
 		got = saved_find(saved, was.uuid);
@@ -144,7 +147,8 @@ static void a_deleted_row_is_gone_and_its_number_is_never_used_again(void **stat
 	assert_int_equal(saved->n_vgpus, 0);
 	saved_free(saved);
 	record_insert(store, &v);
-	assert_true(v.row > row); /* it is a byte of the lock file that may still be held */
+	assert_true(v.row >
+		    row); /* it is a byte of the lock file that may still be held */
 	store_close(store);
 }
 
@@ -171,8 +175,8 @@ static void what_would_make_two_owners_of_one_thing_is_a_conflict(void **state)
 
 	record_insert(store, &first);
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
-		struct saved_vgpu v = fake_saved(cases[i].n, 0, cases[i].vf, "A40-4Q",
-						 SAVED_ACTIVE);
+		struct saved_vgpu v =
+			fake_saved(cases[i].n, 0, cases[i].vf, "A40-4Q", SAVED_ACTIVE);
 		struct error err;
 		int r;
 
@@ -244,8 +248,9 @@ static void a_row_that_makes_no_sense_is_refused_by_the_schema(void **state)
 		{ "vm", "'a/b'" },
 		{ "vm", "NULL" },
 		{ "vm", "printf('%.256c', 'x')" },
-		{ "vm", "printf('%.128c', 'x') || printf('%.64c', 'x') || 'ääääääääääääääää"
-			"ääääääääääääääää'" }, /* 224 characters, 256 bytes */
+		{ "vm",
+		  "printf('%.128c', 'x') || printf('%.64c', 'x') || 'ääääääääääääääää"
+		  "ääääääääääääääää'" }, /* 224 characters, 256 bytes */
 		{ "vm_uuid", "'short'" },
 		{ "slot", "-1" },
 		{ "slot", "4294967296" },
@@ -276,13 +281,14 @@ static void a_row_that_makes_no_sense_is_refused_by_the_schema(void **state)
 	record_insert(store, &v);
 	store_close(store);
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
-		(void)snprintf(sql, sizeof(sql), "UPDATE vgpu SET %s = %s", cases[i].column,
-			       cases[i].value);
+		(void)snprintf(sql, sizeof(sql), "UPDATE vgpu SET %s = %s",
+			       cases[i].column, cases[i].value);
 		if (record_sql(record, sql) != RECORD_CONSTRAINT)
 			fail_msg("%s", sql);
 	}
 	assert_int_equal(record_sql(record, "UPDATE vgpu SET slot = 4294967295"), 0);
-	assert_int_equal(record_sql(record, "UPDATE vgpu SET vm = printf('%.255c', 'x')"), 0);
+	assert_int_equal(record_sql(record, "UPDATE vgpu SET vm = printf('%.255c', 'x')"),
+			 0);
 }
 
 static uint64_t generation(struct store *store)
@@ -356,17 +362,18 @@ static void events_say_who_did_what_and_are_part_of_the_change(void **state)
 
 	store_set_actor(store, "root");
 	assert_int_equal(store_begin(store, &err), 0);
-	assert_int_equal(store_event(store, "create", NULL, "'; DROP TABLE vgpu; --", &err),
-			 0);
+	assert_int_equal(
+		store_event(store, "create", NULL, "'; DROP TABLE vgpu; --", &err), 0);
 	assert_int_equal(store_commit(store, &err), 0);
 	assert_int_equal(store_begin(store, &err), 0);
 	assert_int_equal(store_event(store, "remove", NULL, "never", &err), 0);
 	store_rollback(store);
 	store_close(store);
 	assert_int_equal(record_count(record, "SELECT count(*) FROM event"), 1);
-	assert_int_equal(record_count(record, "SELECT count(*) FROM event WHERE actor = 'root'"
-					      " AND operation = 'create' AND uuid IS NULL"
-					      " AND detail = '''; DROP TABLE vgpu; --'"),
+	assert_int_equal(record_count(record,
+				      "SELECT count(*) FROM event WHERE actor = 'root'"
+				      " AND operation = 'create' AND uuid IS NULL"
+				      " AND detail = '''; DROP TABLE vgpu; --'"),
 			 1);
 }
 
@@ -374,7 +381,9 @@ static void gpus_are_recorded_once_each_and_come_back_by_address(void **state)
 {
 	struct record *record = *state;
 	struct store *store = record_open(record, STORE_CREATE);
-	struct saved_gpu g = { .model = "NVIDIA A40", .vendor = 0x10de, .device = 0x2235 };
+	struct saved_gpu g = { .model = "NVIDIA A40",
+			       .vendor = 0x10de,
+			       .device = 0x2235 };
 	struct saved *saved;
 	struct error err;
 	size_t i;
@@ -432,8 +441,10 @@ static void a_catalog_is_remembered_per_model_and_driver(void **state)
 		assert_int_equal(got->types[i].id, was->types[i].id);
 		assert_string_equal(got->types[i].name, was->types[i].name);
 		assert_string_equal(got->types[i].profile, was->types[i].profile);
-		assert_int_equal(got->types[i].framebuffer_mib, was->types[i].framebuffer_mib);
-		assert_int_equal(got->types[i].max_instances, was->types[i].max_instances);
+		assert_int_equal(got->types[i].framebuffer_mib,
+				 was->types[i].framebuffer_mib);
+		assert_int_equal(got->types[i].max_instances,
+				 was->types[i].max_instances);
 		assert_int_equal(got->types[i].num_heads, was->types[i].num_heads);
 		assert_string_equal(got->types[i].max_resolution,
 				    was->types[i].max_resolution);
@@ -444,7 +455,8 @@ static void a_catalog_is_remembered_per_model_and_driver(void **state)
 	store_close(store);
 }
 
-#define on_record(test) cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
+#define on_record(test)                                                                  \
+	cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
 
 int main(void)
 {
@@ -457,7 +469,8 @@ int main(void)
 		on_record(a_gpu_that_is_its_own_parent_holds_several),
 		on_record(parked_vgpus_change_places_in_one_transaction),
 		on_record(a_row_that_makes_no_sense_is_refused_by_the_schema),
-		on_record(the_generation_grows_once_for_each_commit_that_changes_something),
+		on_record(
+			the_generation_grows_once_for_each_commit_that_changes_something),
 		on_record(a_change_that_was_rolled_back_leaves_nothing),
 		on_record(events_say_who_did_what_and_are_part_of_the_change),
 		on_record(gpus_are_recorded_once_each_and_come_back_by_address),

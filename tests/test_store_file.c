@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The store as a file: what is opened, what is refused, and what several processes see. */
+/* The store as a file: what is opened, what is refused, and what several processes see.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -381,12 +382,13 @@ static void change_much(struct record *record)
 	sqlite3 *db = NULL;
 
 	if (sqlite3_open(record->place.file, &db) ||
-	    sqlite3_exec(db,
-			 "PRAGMA cache_size = 5; BEGIN;"
-			 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-			 " WHERE i < 2000) INSERT INTO event (at, actor, operation, detail)"
-			 " SELECT '', '', '', hex(zeroblob(500)) FROM n",
-			 NULL, NULL, NULL))
+	    sqlite3_exec(
+		    db,
+		    "PRAGMA cache_size = 5; BEGIN;"
+		    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+		    " WHERE i < 2000) INSERT INTO event (at, actor, operation, detail)"
+		    " SELECT '', '', '', hex(zeroblob(500)) FROM n",
+		    NULL, NULL, NULL))
 		_exit(1);
 }
 
@@ -514,9 +516,10 @@ static void two_that_make_the_store_at_once_make_one(void **state)
 			struct store *store = NULL;
 			struct error err;
 
-			_exit(store_open(&record->place, STORE_CREATE, 10000, &store, &err) ?
-				      1 :
-				      0);
+			_exit(store_open(&record->place, STORE_CREATE, 10000, &store,
+					 &err)
+				      ? 1
+				      : 0);
 		}
 	}
 	for (i = 0; i < ARRAY_SIZE_OF(pids); i++) {
@@ -528,7 +531,8 @@ static void two_that_make_the_store_at_once_make_one(void **state)
 			 1);
 }
 
-#define on_record(test) cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
+#define on_record(test)                                                                  \
+	cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
 
 int main(void)
 {

@@ -17,9 +17,10 @@ static void a_value_is_read_to_its_end_without_one_newline(void **state)
 	static const struct {
 		const char *content, *want;
 	} cases[] = {
-		{ "16\n", "16" }, { "16", "16" },       { "16\n\n", "16\n" },
-		{ "\n", "" },     { "", "" },           { "a\nb\n", "a\nb" },
-		{ "a b ", "a b " }, { "1234567\n", "1234567" },
+		{ "16\n", "16" },     { "16", "16" },
+		{ "16\n\n", "16\n" }, { "\n", "" },
+		{ "", "" },	      { "a\nb\n", "a\nb" },
+		{ "a b ", "a b " },   { "1234567\n", "1234567" },
 	};
 	struct tree *tree = *state;
 	size_t i;
@@ -93,15 +94,15 @@ static void whatever_fails_names_the_file_by_its_whole_path(void **state)
 	int fd, i;
 
 	host_tree_dir(tree->root, "sys/bus/pci/devices/0000:e8:00.0");
-	(void)snprintf(whole, sizeof(whole), "%s/%s: No such file or directory", tree->root,
-		       name);
+	(void)snprintf(whole, sizeof(whole), "%s/%s: No such file or directory",
+		       tree->root, name);
 	for (i = 0; i < 6; i++) {
-		int r = i == 0 ? sysfs_read(tree->fd, name, buf, sizeof(buf), &err) :
-			i == 1 ? sysfs_read_u64(tree->fd, name, &value, &err) :
-			i == 2 ? sysfs_write(tree->fd, name, "1", &err) :
-			i == 3 ? sysfs_link(tree->fd, name, buf, sizeof(buf), &err) :
-			i == 4 ? sysfs_walk(tree->fd, name, &err) :
-				 sysfs_list(tree->fd, name, &names, &err);
+		int r = i == 0	 ? sysfs_read(tree->fd, name, buf, sizeof(buf), &err)
+			: i == 1 ? sysfs_read_u64(tree->fd, name, &value, &err)
+			: i == 2 ? sysfs_write(tree->fd, name, "1", &err)
+			: i == 3 ? sysfs_link(tree->fd, name, buf, sizeof(buf), &err)
+			: i == 4 ? sysfs_walk(tree->fd, name, &err)
+				 : sysfs_list(tree->fd, name, &names, &err);
 
 		assert_int_equal(r, -ENOENT);
 		assert_int_equal(err.errnum, ENOENT);
@@ -178,7 +179,8 @@ static void numbers_are_decimal_or_hexadecimal_and_nothing_else(void **state)
 		host_tree_text(tree->root, "attr", cases[i].content);
 		r = sysfs_read_u64(tree->fd, "attr", &value, &err);
 		check_case(cases[i].content, r == (cases[i].ok ? 0 : -EPROTO));
-		check_case(cases[i].content, value == (cases[i].ok ? cases[i].want : 4711));
+		check_case(cases[i].content,
+			   value == (cases[i].ok ? cases[i].want : 4711));
 		if (cases[i].ok)
 			continue;
 		assert_contains(err.message, "/attr");
@@ -237,7 +239,8 @@ static void a_link_gives_its_text_or_its_last_part(void **state)
 	assert_int_equal(sysfs_link(tree->fd, "bare", small, sizeof(small), &err),
 			 -EOVERFLOW);
 	host_tree_text(tree->root, "file", "x");
-	assert_int_equal(sysfs_link_name(tree->fd, "file", buf, sizeof(buf), &err), -EINVAL);
+	assert_int_equal(sysfs_link_name(tree->fd, "file", buf, sizeof(buf), &err),
+			 -EINVAL);
 }
 
 static void existence_is_that_of_the_entry_and_not_of_what_it_points_to(void **state)
@@ -326,12 +329,15 @@ static void a_recorded_l40s_vf_offers_vgpus_by_vendor_vfio(void **state)
 	assert_int_equal(type, 0);
 	assert_int_equal(vfio_current_type(devices_fd, "0000:26:00.5", &type, &err), 0);
 	host_tree_text(tree->root,
-		       "sys/bus/pci/devices/0000:26:00.5/nvidia/current_vgpu_type", "1155\n");
+		       "sys/bus/pci/devices/0000:26:00.5/nvidia/current_vgpu_type",
+		       "1155\n");
 	assert_int_equal(vfio_current_type(devices_fd, "0000:26:00.5", &type, &err), 1);
 	assert_int_equal(type, 1155);
 	host_tree_text(tree->root,
-		       "sys/bus/pci/devices/0000:26:00.5/nvidia/current_vgpu_type", "none\n");
-	assert_int_equal(vfio_current_type(devices_fd, "0000:26:00.5", &type, &err), -EPROTO);
+		       "sys/bus/pci/devices/0000:26:00.5/nvidia/current_vgpu_type",
+		       "none\n");
+	assert_int_equal(vfio_current_type(devices_fd, "0000:26:00.5", &type, &err),
+			 -EPROTO);
 	(void)close(devices_fd);
 }
 

@@ -36,7 +36,8 @@ static void numbers_are_digits_alone_and_never_overflow(void **state)
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
 		uint64_t value = 4242;
 
-		check_case(cases[i].text, parse_u64(cases[i].text, &value) == cases[i].ok);
+		check_case(cases[i].text,
+			   parse_u64(cases[i].text, &value) == cases[i].ok);
 		check_case(cases[i].text, value == (cases[i].ok ? cases[i].want : 4242));
 	}
 }
@@ -93,26 +94,38 @@ static void printable_text_is_utf8_that_cannot_deceive_a_terminal(void **state)
 	} cases[] = {
 		{ "plain", "vm-1 (web)", true },
 		{ "empty", "", true },
-		{ "umlaut", "K\xc3\xbc" "che", true },
+		{ "umlaut",
+		  "K\xc3\xbc"
+		  "che",
+		  true },
 		{ "three bytes", "\xe4\xb8\xad\xe6\x96\x87", true },
 		{ "four bytes", "\xf0\x9f\x90\xa7", true },
 		{ "newline", "a\nb", false },
 		{ "tab", "a\tb", false },
 		{ "escape", "\x1b[31m", false },
 		{ "DEL", "\x7f", false },
-		{ "C1", "\xc2\x9b" "31m", false },
+		{ "C1",
+		  "\xc2\x9b"
+		  "31m",
+		  false },
 		{ "last C1", "\xc2\x9f", false },
 		{ "no-break space", "\xc2\xa0", true },
 		{ "left-to-right mark", "\xe2\x80\x8e", false },
 		{ "bidi embedding", "\xe2\x80\xaa", false },
-		{ "bidi override", "a\xe2\x80\xae" "b", false },
+		{ "bidi override",
+		  "a\xe2\x80\xae"
+		  "b",
+		  false },
 		{ "bidi isolate", "\xe2\x81\xa6", false },
 		{ "pop isolate", "\xe2\x81\xa9", false },
 		{ "dash beside them", "\xe2\x80\x93", true },
 		{ "lone continuation", "\x80", false },
 		{ "cut short", "\xc3", false },
 		{ "cut in the middle", "\xe4\xb8", false },
-		{ "continuation missing", "\xc3" "a", false },
+		{ "continuation missing",
+		  "\xc3"
+		  "a",
+		  false },
 		{ "overlong slash", "\xc0\xaf", false },
 		{ "overlong in three", "\xe0\x80\xaf", false },
 		{ "overlong in four", "\xf0\x80\x80\xaf", false },
@@ -158,7 +171,10 @@ static void whatever_is_escaped_is_printable_and_unambiguous(void **state)
 		const char *text, *want;
 	} cases[] = {
 		{ "plain", "plain" },
-		{ "K\xc3\xbc" "che", "K\xc3\xbc" "che" },
+		{ "K\xc3\xbc"
+		  "che",
+		  "K\xc3\xbc"
+		  "che" },
 		{ "a\nb", "a\\x0ab" },
 		{ "\x1b[0m", "\\x1b[0m" },
 		{ "a\\nb", "a\\x5cnb" },
@@ -199,7 +215,8 @@ static void four_bytes_for_each_of_the_text_are_enough_to_escape_it(void **state
 	char buf[4 * 3 + 1];
 
 	(void)state;
-	assert_string_equal(text_escape(buf, sizeof(buf), "\x01\x02\x03"), "\\x01\\x02\\x03");
+	assert_string_equal(text_escape(buf, sizeof(buf), "\x01\x02\x03"),
+			    "\\x01\\x02\\x03");
 	assert_string_equal(text_escape(buf, 4, "abc"), "abc");
 }
 
@@ -209,18 +226,27 @@ static void distance_counts_edits_and_swaps_of_neighbours(void **state)
 		const char *a, *b;
 		unsigned want;
 	} cases[] = {
-		{ "", "", 0 },          { "abc", "", 3 },        { "", "abc", 3 },
-		{ "A40-24A", "a40-24a", 0 }, { "A40-24A", "A40-24Q", 1 },
-		{ "A40-24A", "A40-2A", 1 },  { "A40-24A", "A40-42A", 1 },
-		{ "A40-24A", "A4-240A", 2 }, { "ab", "ba", 1 },
-		{ "abcd", "badc", 2 },  { "kitten", "sitting", 3 }, { "ca", "abc", 3 },
+		{ "", "", 0 },
+		{ "abc", "", 3 },
+		{ "", "abc", 3 },
+		{ "A40-24A", "a40-24a", 0 },
+		{ "A40-24A", "A40-24Q", 1 },
+		{ "A40-24A", "A40-2A", 1 },
+		{ "A40-24A", "A40-42A", 1 },
+		{ "A40-24A", "A4-240A", 2 },
+		{ "ab", "ba", 1 },
+		{ "abcd", "badc", 2 },
+		{ "kitten", "sitting", 3 },
+		{ "ca", "abc", 3 },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
-		check_case(cases[i].a, text_distance(cases[i].a, cases[i].b) == cases[i].want);
-		check_case(cases[i].b, text_distance(cases[i].b, cases[i].a) == cases[i].want);
+		check_case(cases[i].a,
+			   text_distance(cases[i].a, cases[i].b) == cases[i].want);
+		check_case(cases[i].b,
+			   text_distance(cases[i].b, cases[i].a) == cases[i].want);
 	}
 }
 
@@ -249,7 +275,8 @@ int main(void)
 		cmocka_unit_test(printable_text_is_utf8_that_cannot_deceive_a_terminal),
 		cmocka_unit_test(no_byte_is_read_behind_the_length_given),
 		cmocka_unit_test(whatever_is_escaped_is_printable_and_unambiguous),
-		cmocka_unit_test(an_escape_that_does_not_fit_ends_in_dots_at_a_whole_character),
+		cmocka_unit_test(
+			an_escape_that_does_not_fit_ends_in_dots_at_a_whole_character),
 		cmocka_unit_test(four_bytes_for_each_of_the_text_are_enough_to_escape_it),
 		cmocka_unit_test(distance_counts_edits_and_swaps_of_neighbours),
 		cmocka_unit_test(distance_compares_long_texts_by_their_first_63_bytes),

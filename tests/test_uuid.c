@@ -85,7 +85,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_uuid_is_written_in_lower_case),
 		cmocka_unit_test(what_is_no_uuid_is_refused_and_changes_nothing),
-		cmocka_unit_test(a_prefix_is_as_long_as_asked_and_has_its_hyphens_in_place),
+		cmocka_unit_test(
+			a_prefix_is_as_long_as_asked_and_has_its_hyphens_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,25 +14,30 @@ static void the_drivers_own_descriptions_are_understood(void **state)
 	} cases[] = {
 		/* an A2's, driver 550 */
 		{ "NVIDIA A2-4Q",
-		  "num_heads=4, frl_config=60, framebuffer=4096M, max_resolution=7680x4320, "
+		  "num_heads=4, frl_config=60, framebuffer=4096M, "
+		  "max_resolution=7680x4320, "
 		  "max_instance=4",
 		  "A2-4Q", 4096, 4, 4, "7680x4320", 'Q' },
 		{ "NVIDIA A2-16C",
-		  "num_heads=1, frl_config=60, framebuffer=16384M, max_resolution=4096x2400, "
+		  "num_heads=1, frl_config=60, framebuffer=16384M, "
+		  "max_resolution=4096x2400, "
 		  "max_instance=1",
 		  "A2-16C", 16384, 1, 1, "4096x2400", 'C' },
 		/* an A40's */
 		{ "NVIDIA A40-1B",
-		  "num_heads=4, frl_config=45, framebuffer=1024M, max_resolution=5120x2880, "
+		  "num_heads=4, frl_config=45, framebuffer=1024M, "
+		  "max_resolution=5120x2880, "
 		  "max_instance=32",
 		  "A40-1B", 1024, 32, 4, "5120x2880", 'B' },
 		{ "NVIDIA A40-24A",
-		  "num_heads=1, frl_config=60, framebuffer=24576M, max_resolution=1280x1024, "
+		  "num_heads=1, frl_config=60, framebuffer=24576M, "
+		  "max_resolution=1280x1024, "
 		  "max_instance=2",
 		  "A40-24A", 24576, 2, 1, "1280x1024", 'A' },
 		/* an older driver's */
 		{ "GRID T4-2B4",
-		  "num_heads=4, frl_config=45, framebuffer=2048M, max_resolution=5120x2880, "
+		  "num_heads=4, frl_config=45, framebuffer=2048M, "
+		  "max_resolution=5120x2880, "
 		  "max_instance=8",
 		  "T4-2B4", 2048, 8, 4, "5120x2880", 'B' },
 	};
@@ -66,7 +71,8 @@ static void keys_that_are_missing_or_make_no_sense_are_left_empty(void **state)
 		{ "num_heads=4", 0, 0, "" },
 		{ "framebuffer=4096M", 4096, 0, "" },
 		{ "max_instance=4,framebuffer=4096M", 4096, 4, "" },
-		{ " framebuffer=4096M ,max_instance=4", 0, 4, "" }, /* "4096M " is no number */
+		{ " framebuffer=4096M ,max_instance=4", 0, 4,
+		  "" }, /* "4096M " is no number */
 		{ "num_heads=1,\nframebuffer=8M", 8, 0, "" },
 		{ "framebuffer=4096", 0, 0, "" }, /* of what unit? */
 		{ "framebuffer=4096G", 0, 0, "" },
@@ -79,7 +85,7 @@ static void keys_that_are_missing_or_make_no_sense_are_left_empty(void **state)
 		{ "framebuffer=99999999999999999999999999999999M", 0, 0, "" },
 		{ "max_instance=many", 0, 0, "" },
 		{ "max_instance=4M", 0, 0, "" },
-		{ "max_instances=4", 0, 0, "" },  /* another key */
+		{ "max_instances=4", 0, 0, "" }, /* another key */
 		{ "xmax_instance=4", 0, 0, "" },
 		{ "max_resolution=5120x2880", 0, 0, "5120x2880" },
 		{ "max_resolution=5120", 0, 0, "" },
@@ -154,7 +160,8 @@ static void the_number_behind_the_last_hyphen_is_the_type_id(void **state)
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
 		uint32_t id = 42;
 
-		check_case(cases[i].dir, type_dir_parse(cases[i].dir, &id) == cases[i].ok);
+		check_case(cases[i].dir,
+			   type_dir_parse(cases[i].dir, &id) == cases[i].ok);
 		check_case(cases[i].dir, id == (cases[i].ok ? cases[i].want : 42));
 	}
 }

@@ -62,15 +62,20 @@ struct host *fake_host(size_t n_gpus, size_t n_vfs)
 	for (i = 0; i < n_gpus; i++) {
 		struct gpu *gpu = &host->gpus[i];
 
-		*gpu = (struct gpu){ .bdf = fake_bdf(i, -1), .vendor = 0x10de,
-				     .device = 0x2235, .driver = "nvidia",
-				     .numa_node = (int)(i % 2), .total_vfs = 32,
-				     .first_vf = host->n_vfs, .n_vfs = n_vfs,
+		*gpu = (struct gpu){ .bdf = fake_bdf(i, -1),
+				     .vendor = 0x10de,
+				     .device = 0x2235,
+				     .driver = "nvidia",
+				     .numa_node = (int)(i % 2),
+				     .total_vfs = 32,
+				     .first_vf = host->n_vfs,
+				     .n_vfs = n_vfs,
 				     .catalog = catalog_ref(catalog) };
 		for (j = 0; j < n_vfs; j++)
 			host->vfs[host->n_vfs++] =
 				(struct vf){ .bdf = fake_bdf(i, (int)j),
-					     .index = (uint32_t)j, .gpu = (uint32_t)i,
+					     .index = (uint32_t)j,
+					     .gpu = (uint32_t)i,
 					     .framework = FRAMEWORK_MDEV };
 	}
 	catalog_unref(catalog);
@@ -97,7 +102,8 @@ struct live_vgpu *fake_live(struct host *host, uint32_t n, size_t gpu, int vf,
 
 	if (host->n_live == LIVE_ROOM)
 		fail_msg("too many fakes");
-	*live = (struct live_vgpu){ .parent = fake_bdf(gpu, vf), .framework = FRAMEWORK_MDEV,
+	*live = (struct live_vgpu){ .parent = fake_bdf(gpu, vf),
+				    .framework = FRAMEWORK_MDEV,
 				    .type_id = type->id,
 				    .framebuffer_mib = type->framebuffer_mib };
 	(void)fake_uuid(n, live->uuid);
@@ -116,8 +122,8 @@ void fake_ready(struct host *host)
 	for (i = 0; i < host->n_live; i++) {
 		struct live_vgpu *live = &host->live[i];
 		const struct vf *vf = host_find_vf(host, &live->parent);
-		const struct gpu *gpu = vf ? &host->gpus[vf->gpu] :
-					     host_find_gpu(host, &live->parent);
+		const struct gpu *gpu =
+			vf ? &host->gpus[vf->gpu] : host_find_gpu(host, &live->parent);
 
 		live->vf = vf ? (int)(vf - host->vfs) : -1;
 		live->gpu = gpu ? (int)(gpu - host->gpus) : -1;
@@ -128,11 +134,14 @@ struct saved_vgpu fake_saved(uint32_t n, size_t gpu, int vf, const char *profile
 			     enum saved_state state)
 {
 	const struct vgpu_type *type = fake_type(profile);
-	struct saved_vgpu saved = { .row = (int64_t)n + 1, .type_id = type->id,
+	struct saved_vgpu saved = { .row = (int64_t)n + 1,
+				    .type_id = type->id,
 				    .framebuffer_mib = type->framebuffer_mib,
-				    .framework = FRAMEWORK_MDEV, .gpu = fake_bdf(gpu, -1),
+				    .framework = FRAMEWORK_MDEV,
+				    .gpu = fake_bdf(gpu, -1),
 				    .vf = fake_bdf(gpu, vf),
-				    .vf_index = vf < 0 ? 0 : (uint32_t)vf, .state = state };
+				    .vf_index = vf < 0 ? 0 : (uint32_t)vf,
+				    .state = state };
 
 	(void)fake_uuid(n, saved.uuid);
 	(void)snprintf(saved.vm, sizeof(saved.vm), "vm-%u", n);

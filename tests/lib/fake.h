@@ -4,13 +4,13 @@
 #include "model/model.h"
 #include "model/saved.h"
 
-/* Hosts made of thin air, for the core, which sees nothing but plain structs. GPU number G
- * sits at 0000:10:00.0, 0000:20:00.0, … on NUMA node G % 2, bound to nvidia; its VFs start
- * at function 4, show mdev types, and all GPUs share the catalog of an A40. */
+/* Hosts made of thin air, for the core, which sees nothing but plain structs. GPU number
+ * G sits at 0000:10:00.0, 0000:20:00.0, … on NUMA node G % 2, bound to nvidia; its VFs
+ * start at function 4, show mdev types, and all GPUs share the catalog of an A40. */
 struct host *fake_host(size_t n_gpus, size_t n_vfs);
 
-/* The A40's profiles that fakes use: "A40-1Q" (1024 MiB, 32), "A40-2B" (2048, 24), "A40-4Q",
- * "A40-4A" (4096, 12), "A40-24A" (24576, 2), "A40-48Q" (49152, 1). */
+/* The A40's profiles that fakes use: "A40-1Q" (1024 MiB, 32), "A40-2B" (2048, 24),
+ * "A40-4Q", "A40-4A" (4096, 12), "A40-24A" (24576, 2), "A40-48Q" (49152, 1). */
 const struct vgpu_type *fake_type(const char *profile);
 
 /* The address of VF number VF on GPU number GPU; of the GPU itself where VF is -1. */

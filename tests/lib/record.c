@@ -20,7 +20,8 @@ int record_setup(void **state)
 	record->place.root_fd = record->tree->fd;
 	record->place.root = record->tree->root;
 	if (asprintf(&record->place.dir, "%s", STORE_DIR) < 0 ||
-	    asprintf(&record->place.file, "%s/%s/state.db", record->tree->root, STORE_DIR) < 0)
+	    asprintf(&record->place.file, "%s/%s/state.db", record->tree->root,
+		     STORE_DIR) < 0)
 		return -1;
 	*state = record;
 	return 0;

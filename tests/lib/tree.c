@@ -171,7 +171,8 @@ int host_tree_empty(char root[PATH_MAX])
 	const char *tmp = getenv("TMPDIR");
 	int fd;
 
-	(void)snprintf(root, PATH_MAX, "%.3000s/vgpumgr-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	(void)snprintf(root, PATH_MAX, "%.3000s/vgpumgr-test-XXXXXX",
+		       tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(root))
 		fail_msg("mkdtemp: %s", strerror(errno));
 	fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -8,8 +8,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-/* Host directories made of text manifests, one line per file or link, paths relative to the
- * root and without spaces:
+/* Host directories made of text manifests, one line per file or link, paths relative to
+ *the root and without spaces:
  *
  *	PATH = VALUE     a file holding VALUE and a newline
  *	PATH <<          a file of several lines, which follow and start with "| "
@@ -17,9 +17,9 @@
  *	PATH : HEX       a binary file
  */
 
-/* Lays out NAME (of tests/hosts/NAME.tree), or a manifest's path where it holds a '/', in a
- * fresh directory of mode 0700, whose path ROOT gets. Returns its O_PATH descriptor, which
- * the caller closes. Fails the test where that cannot be done. */
+/* Lays out NAME (of tests/hosts/NAME.tree), or a manifest's path where it holds a '/', in
+ * a fresh directory of mode 0700, whose path ROOT gets. Returns its O_PATH descriptor,
+ * which the caller closes. Fails the test where that cannot be done. */
 int host_tree(const char *name_or_path, char root[PATH_MAX]);
 
 /* The same for a recording of a real host; skips the test where it is not at hand. */
