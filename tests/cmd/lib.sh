@@ -200,4 +200,4 @@ until_true() {
 		sleep 0.02
 	done
 }
-seconds() { date +%s%N | cut -c1-11; } # in hundredths
+hundredths() { date +%s%N | cut -c1-12; } # of seconds, since 1970
