@@ -258,7 +258,6 @@ static void one_bad_device_is_told_of_and_hides_no_other(void **state)
 		"/notes",	 /* no directory */
 		"available_instances holds 'many'",
 		"mdev 00000000-0000-0000-0000-000000000001",
-		"/0000:e4:00.0",			/* a link to itself */
 		"00000000-0000-0000-0000-000000000003", /* no link */
 	};
 	const struct gpu *gpu;
@@ -348,6 +347,9 @@ static void gpus_are_sorted_by_address_beyond_16_bit_domains(void **state)
 		(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/nvidia/%s",
 			       names[i]);
 		host_tree_link(tree->root, path, "nowhere");
+		(void)snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/vendor",
+			       names[i]);
+		host_tree_text(tree->root, path, "0x10de\n");
 	}
 	host = scan(tree, 0, NULL);
 	assert_int_equal(host->n_gpus, 3);
@@ -376,6 +378,7 @@ static void a_vf_that_vendor_vfio_has_made_a_vgpu_on_holds_a_live_one(void **sta
 	tree_fill_recorded(tree, "l40s-vf");
 	host_tree_link(tree->root, "sys/bus/pci/drivers/nvidia/0000:26:00.0", "nowhere");
 	host_tree_link(tree->root, pf, "../0000:26:00.4");
+	host_tree_text(tree->root, "sys/bus/pci/devices/0000:26:00.0/vendor", "0x10de\n");
 	host = scan(tree, SCAN_STUCK, NULL);
 	assert_int_equal(host->n_vfs, 1);
 	assert_int_equal(host->vfs[0].framework, FRAMEWORK_VFIO);
@@ -419,6 +422,89 @@ static void types_may_be_read_again(void **state)
 	host_free(host);
 }
 
+static void assert_same_host(const struct host *a, const struct host *b)
+{
+	size_t i;
+
+	assert_int_equal(a->n_gpus, b->n_gpus);
+	assert_int_equal(a->n_vfs, b->n_vfs);
+	assert_int_equal(a->n_live, b->n_live);
+	for (i = 0; i < a->n_gpus; i++) {
+		assert_true(bdf_equal(&a->gpus[i].bdf, &b->gpus[i].bdf));
+		assert_string_equal(a->gpus[i].driver, b->gpus[i].driver);
+		assert_int_equal(a->gpus[i].device, b->gpus[i].device);
+		assert_int_equal(a->gpus[i].total_vfs, b->gpus[i].total_vfs);
+		assert_int_equal(a->gpus[i].first_vf, b->gpus[i].first_vf);
+		assert_int_equal(a->gpus[i].n_vfs, b->gpus[i].n_vfs);
+	}
+	for (i = 0; i < a->n_vfs; i++) {
+		assert_true(bdf_equal(&a->vfs[i].bdf, &b->vfs[i].bdf));
+		assert_int_equal(a->vfs[i].gpu, b->vfs[i].gpu);
+		assert_int_equal(a->vfs[i].index, b->vfs[i].index);
+		assert_int_equal(a->vfs[i].framework, b->vfs[i].framework);
+		assert_ptr_equal(host_find_vf(a, &b->vfs[i].bdf), &a->vfs[i]);
+	}
+	for (i = 0; i < a->n_live; i++) {
+		assert_string_equal(a->live[i].uuid, b->live[i].uuid);
+		assert_string_equal(a->live[i].parent_name, b->live[i].parent_name);
+		assert_string_equal(a->live[i].type_name, b->live[i].type_name);
+		assert_int_equal(a->live[i].gpu, b->live[i].gpu);
+		assert_int_equal(a->live[i].vf, b->live[i].vf);
+		assert_int_equal(a->live[i].stuck, b->live[i].stuck);
+	}
+}
+
+static void remove_below(const struct tree *tree, const char *name)
+{
+	char path[PATH_MAX + 256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", tree->root, name);
+	host_tree_remove(path);
+}
+
+static void a_second_look_at_one_gpu_finds_what_a_whole_scan_finds(void **state)
+{
+	static const unsigned what = SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK | SCAN_NAMES;
+	static const char gpu_dir[] = "sys/devices/pci0000:e7/0000:e7:01.0/";
+	const struct bdf a40 = { 0, 0xe8, 0, 0 }, none = { 0, 0xf0, 0, 0 };
+	struct scan_options options = { .what = what };
+	struct host *host, *fresh, *whole;
+	struct tree *tree = *state;
+	struct error err;
+	char path[256];
+	size_t n_gpus;
+
+	tree_fill(tree, "a40-half-done");
+	tree_fill_recorded(tree, "a2-node");
+	host = scan(tree, what, NULL);
+	n_gpus = host->n_gpus;
+	assert_int_equal(n_gpus, 2);
+	/* nothing has changed */
+	assert_int_equal(scan_gpu(tree->fd, &a40, &options, &fresh, &err), 0);
+	assert_int_equal(fresh->n_gpus, 1);
+	assert_int_equal(fresh->n_live, 3);
+	assert_true(host_replace_gpu(host, fresh, &a40));
+	whole = scan(tree, what, NULL);
+	assert_same_host(host, whole);
+	host_free(whole);
+	/* the last VF is gone, and a removal has come to its end */
+	(void)snprintf(path, sizeof(path), "%s0000:e8:00.0/virtfn3", gpu_dir);
+	remove_below(tree, path);
+	(void)snprintf(path, sizeof(path), "%s0000:e8:00.5/%s", gpu_dir,
+		       "00000000-0000-0000-0000-000000000002");
+	remove_below(tree, path);
+	remove_below(tree, "sys/bus/mdev/devices/00000000-0000-0000-0000-000000000002");
+	assert_int_equal(scan_gpu(tree->fd, &a40, &options, &fresh, &err), 0);
+	assert_true(host_replace_gpu(host, fresh, &a40));
+	assert_int_equal(host_find_gpu(host, &a40)->n_vfs, 3);
+	assert_null(host_find_live(host, "00000000-0000-0000-0000-000000000002"));
+	host_free(host);
+	/* no such GPU is an answer */
+	assert_int_equal(scan_gpu(tree->fd, &none, &options, &fresh, &err), 0);
+	assert_int_equal(fresh->n_gpus, 0);
+	host_free(fresh);
+}
+
 #define on_tree(test) cmocka_unit_test_setup_teardown(test, tree_setup, tree_teardown)
 
 int main(void)
@@ -437,6 +523,7 @@ int main(void)
 		on_tree(gpus_are_sorted_by_address_beyond_16_bit_domains),
 		on_tree(a_vf_that_vendor_vfio_has_made_a_vgpu_on_holds_a_live_one),
 		on_tree(types_may_be_read_again),
+		on_tree(a_second_look_at_one_gpu_finds_what_a_whole_scan_finds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,8 @@ static void a_gpu_with_a_vgpu_on_it_is_never_switched(void **state)
 	host_tree_link(tree->root, path, target);
 	host_tree_link(tree->root, "sys/devices/0000:e8:00.5",
 		       "../bus/pci/devices/0000:e8:00.5");
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/devices/0000:e8:00.5/%s", uuid);
+	host_tree_dir(tree->root, path);
 	assert_int_equal(switch_to(tree, 0, 20, &err), -EBUSY);
 	assert_int_equal(err.kind, ERROR_CONFLICT);
 	assert_contains(err.message, uuid);
