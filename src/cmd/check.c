@@ -48,6 +48,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r)
 		return r < 0 ? r : 0;
 	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK, &view, err);
+	if (r == 0)
+		r = view_check_types(ctx, &view, err);
 	if (r < 0)
 		return r;
 	n = rows_make(&view, &rows, err);

@@ -370,7 +370,7 @@ int create_undo(struct context *ctx, struct create *c, bool only_refused, struct
 			w->done = false; /* what was deleted is settled */
 			continue;
 		}
-		r = work_queue_remove(ctx, c->jobs, c->view.host, w, i, err);
+		r = work_queue_remove(ctx, c->jobs, w, i, err);
 		n_removed++;
 	}
 	if (r == 0 && n_removed)

@@ -167,7 +167,7 @@ static int make(struct context *ctx, struct create *c, struct error *err)
 
 	for (i = 0; i < c->n_slots && r == 0; i++)
 		if (!c->slots[i].live)
-			r = work_queue_make(ctx, c->jobs, c->view.host, &c->works[i], i,
+			r = work_queue_make(ctx, c->jobs, &c->works[i], i,
 					    c->slots[i].fresh, err);
 	return r == 0 ? works_wait(c->jobs, c->works, c->n_slots, err) : r;
 }

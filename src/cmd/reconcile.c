@@ -92,6 +92,10 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 		return;
 	}
 	made = item->work.done && item->work.r == 0;
+	if (item->work.done && item->work.r == -ENOENT &&
+	    item->work.err.kind == ERROR_NOT_FOUND) /* the types were looked through */
+		o->row.verdict = (struct verdict){ STATE_CONFLICT, ACTION_REPORT,
+						   REASON_NOT_OFFERED, item->verdict.vf };
 	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
 	    item->verdict.reason == REASON_VF_GONE)
 		explain(rc, v, item, o->error, sizeof(o->error));

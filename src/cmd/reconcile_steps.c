@@ -248,7 +248,7 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 		if (saved->vgpus[i].state == SAVED_CREATING)
 			r = work_lock(ctx, &rc->items[i].work, err);
 		if (r == 0)
-			r = work_queue_make(ctx, rc->jobs, rc->view.host, &rc->items[i].work,
+			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work,
 					    i, false, err);
 	}
 	return r;
@@ -340,9 +340,14 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 	if (r < 0 || all_is_well(rc))
 		return r;
 	r = look(ctx, rc, THOROUGH, err);
-	if (r < 0 || ctx->dry_run)
+	if (r < 0)
 		return r;
-	return work_until_done(ctx, rc, err);
+	if (!ctx->dry_run)
+		return work_until_done(ctx, rc, err);
+	r = view_check_types(ctx, &rc->view, err);
+	for (i = 0; r == 0 && i < rc->view.saved->n_vgpus; i++)
+		rc->items[i].verdict = rc->view.plan.verdicts[i];
+	return r;
 }
 
 /* The device is there, by our doing or somebody else's: what must the record say? */

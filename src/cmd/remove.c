@@ -305,7 +305,7 @@ static int remove_devices(struct context *ctx, struct removal *m, struct error *
 	for (i = 0; i < m->n && r == 0; i++) {
 		if (m->works[i].vgpu->state != SAVED_REMOVING || !device_of(m, &m->works[i]))
 			continue;
-		r = work_queue_remove(ctx, m->jobs, m->view.host, &m->works[i], i, err);
+		r = work_queue_remove(ctx, m->jobs, &m->works[i], i, err);
 		n_live++;
 	}
 	if (r == 0)

@@ -3,8 +3,8 @@
 
 #include "cmd/view.h"
 
-/* Queues the switching of GPU's virtual functions to N_VFS (0: off) in lane 0, in which one
- * GPU's turn comes after another's. *RET_LOCK_FD is a lock file the job holds: close it when
+/* Queues the switching of GPU's virtual functions to N_VFS (0: off) in a lane of its own,
+ * in which one GPU's turn comes after another's. *RET_LOCK_FD is a lock file the job holds: close it when
  * the result is there. */
 int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
 		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err);

@@ -13,6 +13,8 @@
 /* The program has this long to notice its own deadline before its child is given up. */
 #define GRACE_S 10
 
+#define SRIOV_LANE UINT64_MAX /* no GPU has this address */
+
 int sriov_open_lock(struct context *ctx, struct error *err)
 {
 	_cleanup_(closep) int dir_fd = -1;
@@ -40,13 +42,14 @@ int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
 		return fd;
 	memset(&job, 0, sizeof(job));
 	job.kind = JOB_SRIOV;
-	job.lane = 0;
+	r = jobs_lane(jobs, SRIOV_LANE, &job.lane, err);
 	job.tag = tag;
 	job.timeout_s = context_sriov_timeout(ctx) + GRACE_S;
 	job.sriov.gpu = gpu->bdf;
 	job.sriov.n_vfs = n_vfs;
 	job.sriov.timeout_s = context_sriov_timeout(ctx);
-	r = jobs_add(jobs, &job, fd, err);
+	if (r == 0)
+		r = jobs_add(jobs, &job, fd, err);
 	if (r < 0)
 		close_fd(fd);
 	else

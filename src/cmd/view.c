@@ -87,6 +87,27 @@ int plan_make(const struct host *host, const struct saved *saved, struct plan *p
 	return 0;
 }
 
+int view_check_types(struct context *ctx, struct view *view, struct error *err)
+{
+	struct scan_options options = { .what = SCAN_TYPES, .warn = warn };
+	struct error inner;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < view->saved->n_vgpus; i++) {
+		const struct verdict *v = &view->plan.verdicts[i];
+		struct gpu *gpu = v->vf < 0 || v->action == ACTION_NONE ? NULL :
+				  &view->host->gpus[view->host->vfs[v->vf].gpu];
+
+		if (!gpu || (gpu->catalog && !gpu->catalog->remembered))
+			continue;
+		any = true;
+		if (scan_types(ctx->root_fd, view->host, gpu, &options, &inner) < 0)
+			warning("%s", inner.message);
+	}
+	return any ? plan_make(view->host, view->saved, &view->plan, err) : 0;
+}
+
 void usage_free(struct usage *usage)
 {
 	free(usage->gpus);

@@ -32,6 +32,10 @@ int plan_make(const struct host *host, const struct saved *saved, struct plan *p
 	      struct error *err);
 void plan_free(struct plan *plan);
 
+/* Reads the catalogs of GPUs on which something is to be made, and plans anew: so that a
+ * profile that is no longer offered is told before anything is tried. */
+int view_check_types(struct context *ctx, struct view *view, struct error *err);
+
 /* Allocates and fills USAGE. */
 int usage_make(const struct host *host, const struct saved *saved, struct usage *ret,
 	       struct error *err);

@@ -29,18 +29,20 @@ int work_lock(struct context *ctx, struct work *work, struct error *err)
 	return lock_take(fd, work->vgpu->row, clock_monotonic_ms(), err);
 }
 
-/* Lane 0 is for SR-IOV; each GPU has lanes of its own, one unless the config says more. */
-static uint32_t lane_of(const struct context *ctx, const struct host *host,
-			const struct saved_vgpu *vgpu, uint64_t tag)
+/* Each GPU has a lane of its own, or as many as the config says. By its address: indices
+ * change when a GPU comes late. */
+static int find_lane(const struct context *ctx, struct jobs *jobs,
+		     const struct saved_vgpu *vgpu, uint64_t tag, uint32_t *ret,
+		     struct error *err)
 {
-	const struct gpu *gpu = host_find_gpu(host, &vgpu->gpu);
-	uint32_t per_gpu = ctx->settings.creates_per_gpu;
-	uint32_t index = gpu ? (uint32_t)(gpu - host->gpus) : (uint32_t)host->n_gpus;
+	const struct bdf *gpu = &vgpu->gpu;
+	uint64_t address = (uint64_t)gpu->domain << 16 | (uint64_t)gpu->bus << 8 |
+			   (uint64_t)gpu->device << 3 | gpu->function;
 
-	return 1 + index * per_gpu + (uint32_t)(tag % per_gpu);
+	return jobs_lane(jobs, address << 8 | tag % ctx->settings.creates_per_gpu, ret, err);
 }
 
-int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *host,
+int work_queue_make(struct context *ctx, struct jobs *jobs,
 		    struct work *work, uint64_t tag, bool ask_driver, struct error *err)
 {
 	struct job job;
@@ -48,7 +50,9 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *h
 
 	memset(&job, 0, sizeof(job)); /* it is sent as a whole */
 	job.kind = JOB_MAKE;
-	job.lane = lane_of(ctx, host, work->vgpu, tag);
+	r = find_lane(ctx, jobs, work->vgpu, tag, &job.lane, err);
+	if (r < 0)
+		return r;
 	job.tag = tag;
 	job.timeout_s = context_timeout(ctx);
 	job.make.vf = work->vgpu->vf;
@@ -63,7 +67,7 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *h
 	return r;
 }
 
-int work_queue_remove(struct context *ctx, struct jobs *jobs, const struct host *host,
+int work_queue_remove(struct context *ctx, struct jobs *jobs,
 		      struct work *work, uint64_t tag, struct error *err)
 {
 	struct job job;
@@ -71,7 +75,9 @@ int work_queue_remove(struct context *ctx, struct jobs *jobs, const struct host 
 
 	memset(&job, 0, sizeof(job));
 	job.kind = JOB_REMOVE;
-	job.lane = lane_of(ctx, host, work->vgpu, tag);
+	r = find_lane(ctx, jobs, work->vgpu, tag, &job.lane, err);
+	if (r < 0)
+		return r;
 	job.tag = tag;
 	job.timeout_s = context_timeout(ctx);
 	job.remove.parent = work->vgpu->vf;

@@ -26,9 +26,9 @@ int work_lock(struct context *ctx, struct work *work, struct error *err);
 
 /* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes back
  * with the result. ASK_DRIVER: read available_instances first. */
-int work_queue_make(struct context *ctx, struct jobs *jobs, const struct host *host,
+int work_queue_make(struct context *ctx, struct jobs *jobs,
 		    struct work *work, uint64_t tag, bool ask_driver, struct error *err);
-int work_queue_remove(struct context *ctx, struct jobs *jobs, const struct host *host,
+int work_queue_remove(struct context *ctx, struct jobs *jobs,
 		      struct work *work, uint64_t tag, struct error *err);
 
 /* Waits for every job that is queued; tags are indices into WORKS. */

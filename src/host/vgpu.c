@@ -11,19 +11,22 @@
 #include "util/text.h"
 
 /* The directory of the wanted type: where the last VF of this GPU had it, else by name. */
-static int resolve(int types_fd, const struct vgpu_make *make, char *last_dir,
+static int resolve(int types_fd, const struct vgpu_make *make, struct type_memo *memo,
 		   char ret[TYPE_DIR_SIZE], struct error *err)
 {
 	int r;
 
-	if (last_dir[0] && sysfs_exists(types_fd, last_dir)) {
-		(void)text_copy(ret, TYPE_DIR_SIZE, last_dir);
+	if (memo->dir[0] && !strcmp(memo->type_name, make->type_name) &&
+	    sysfs_exists(types_fd, memo->dir)) {
+		(void)text_copy(ret, TYPE_DIR_SIZE, memo->dir);
 		return 0;
 	}
 	r = mdev_find_type(types_fd, make->type_name, make->type_id, ret, err);
-	if (r == 0)
-		(void)text_copy(last_dir, TYPE_DIR_SIZE, ret);
-	return r;
+	if (r < 0)
+		return r;
+	(void)text_copy(memo->dir, sizeof(memo->dir), ret);
+	(void)text_copy(memo->type_name, sizeof(memo->type_name), make->type_name);
+	return 0;
 }
 
 static int ask_driver(int types_fd, const char *dir, struct error *err)
@@ -76,7 +79,7 @@ static void explain(int r, struct error *err)
 		error_hint(err, "'dmesg | grep NVRM' shows why the driver refused");
 }
 
-int vgpu_make(int root_fd, const struct vgpu_make *make, char *last_dir,
+int vgpu_make(int root_fd, const struct vgpu_make *make, struct type_memo *memo,
 	      struct vgpu_made *ret, struct error *err)
 {
 	_cleanup_(closep) int parent_fd = -1, types_fd = -1;
@@ -91,7 +94,7 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, char *last_dir,
 	types_fd = sysfs_walk(parent_fd, "mdev_supported_types", err);
 	if (types_fd < 0)
 		return types_fd;
-	r = resolve(types_fd, make, last_dir, ret->type_dir, err);
+	r = resolve(types_fd, make, memo, ret->type_dir, err);
 	if (r < 0) {
 		ret->absent = vgpu_is_gone(root_fd, make->uuid, &make->vf);
 		return r;

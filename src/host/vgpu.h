@@ -21,12 +21,16 @@ struct vgpu_made {
 	bool absent;  /* it surely is not: its parent is there and the bus has no such UUID */
 };
 
-/* Makes a vGPU and verifies it. LAST_DIR, of at least TYPE_DIR_SIZE bytes, is tried first and
- * remembers the type directory for the next VF of the same GPU; "" at first. RET is filled
- * on failure, too. Errors: -ENOENT where the parent or the type is not there,
+/* Where the last type that was resolved is found: all VFs of a GPU agree on that. Zero at
+ * first, and one for each GPU. */
+struct type_memo {
+	char type_name[TYPE_NAME_SIZE], dir[TYPE_DIR_SIZE];
+};
+
+/* Makes a vGPU and verifies it. MEMO is for the VFs of one GPU. RET is filled on failure, too. Errors: -ENOENT where the parent or the type is not there,
  * ERROR_CAPACITY where the driver has no room, ERROR_CONFLICT where the UUID is live
  * otherwise, else the errno of the write. May block for as long as the driver does. */
-int vgpu_make(int root_fd, const struct vgpu_make *make, char *last_dir,
+int vgpu_make(int root_fd, const struct vgpu_make *make, struct type_memo *memo,
 	      struct vgpu_made *ret, struct error *err);
 
 /* Removes UUID and waits until neither the bus nor its parent has it. A device that is gone

@@ -34,6 +34,8 @@ struct jobs {
 	size_t n, room, n_done;
 	struct lane_state *lanes;
 	size_t n_lanes;
+	uint64_t *keys; /* of lanes, by number */
+	size_t n_keys;
 };
 
 DEFINE_CLEANUP(struct jobs *, jobs_free)
@@ -46,6 +48,7 @@ void jobs_free(struct jobs *jobs)
 	close_fd(jobs->replies);
 	free(jobs->entries);
 	free(jobs->lanes);
+	free(jobs->keys);
 	free(jobs);
 }
 
@@ -75,6 +78,25 @@ int jobs_start(int root_fd, const struct sriov_tool *tool, struct jobs **ret,
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, EAGAIN, "start a child process");
 	*ret = TAKE_PTR(jobs);
+	return 0;
+}
+
+int jobs_lane(struct jobs *jobs, uint64_t key, uint32_t *ret, struct error *err)
+{
+	uint64_t *grown;
+	size_t i;
+
+	for (i = 0; i < jobs->n_keys && jobs->keys[i] != key; i++)
+		;
+	if (i == jobs->n_keys) {
+		grown = reallocarray(jobs->keys, i + 1, sizeof(*grown));
+		if (!grown)
+			return error_set(err, ERROR_SYSTEM, ENOMEM, "queue a write");
+		grown[i] = key;
+		jobs->keys = grown;
+		jobs->n_keys++;
+	}
+	*ret = (uint32_t)i;
 	return 0;
 }
 

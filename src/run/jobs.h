@@ -44,6 +44,9 @@ int jobs_start(int root_fd, const struct sriov_tool *tool, struct jobs **ret,
 /* Lets the children end once they are done; one that hangs is left to itself. */
 void jobs_free(struct jobs *jobs);
 
+/* The number of the lane that KEY stands for, a new one for a new key. */
+int jobs_lane(struct jobs *jobs, uint64_t key, uint32_t *ret, struct error *err);
+
 /* Queues JOB. The child holds HOLD_FD (-1: none), a lock, from when its turn comes until it
  * is done, even if this process dies; the descriptor stays the caller's and must stay open
  * until the result is there. */

@@ -67,12 +67,12 @@ int lane_receive(int sock, void *message, size_t size, int *ret_fd)
 }
 
 static void run_job(int root_fd, const struct sriov_tool *tool, const struct job *job,
-		    int hold_fd, char *last_dir, struct job_result *ret)
+		    int hold_fd, struct type_memo *memo, struct job_result *ret)
 {
 	*ret = (struct job_result){ .tag = job->tag };
 	switch (job->kind) {
 	case JOB_MAKE:
-		ret->r = vgpu_make(root_fd, &job->make, last_dir, &ret->made, &ret->err);
+		ret->r = vgpu_make(root_fd, &job->make, memo, &ret->made, &ret->err);
 		break;
 	case JOB_REMOVE:
 		ret->r = vgpu_remove(root_fd, job->remove.uuid, &job->remove.parent,
@@ -88,7 +88,7 @@ static void run_job(int root_fd, const struct sriov_tool *tool, const struct job
 static void __attribute__((noreturn)) work(int root_fd, const struct sriov_tool *tool,
 					   int requests, int reply)
 {
-	char last_dir[TYPE_DIR_SIZE] = "";
+	struct type_memo memo = { "", "" }; /* a lane serves one GPU */
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 
 	(void)sigaction(SIGCHLD, &dfl, NULL);
@@ -99,7 +99,7 @@ static void __attribute__((noreturn)) work(int root_fd, const struct sriov_tool 
 
 		if (lane_receive(requests, &job, sizeof(job), &hold_fd) <= 0)
 			_exit(0);
-		run_job(root_fd, tool, &job, hold_fd, last_dir, &result);
+		run_job(root_fd, tool, &job, hold_fd, &memo, &result);
 		/* Let go of the lock first: whoever reads the result may look at it. */
 		close_fd(TAKE_FD(hold_fd));
 		if (lane_send(reply, &result, sizeof(result), -1) < 0)

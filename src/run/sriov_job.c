@@ -28,15 +28,13 @@ static int look(int root_fd, const struct sriov_job *job, struct host **ret,
 		struct gpu **ret_gpu, struct error *err)
 {
 	struct scan_options options = { .what = 0 };
-	char name[BDF_SIZE];
 	int r = scan_gpu(root_fd, &job->gpu, &options, ret, err);
 
 	if (r < 0)
 		return r;
 	*ret_gpu = host_find_gpu(*ret, &job->gpu);
 	if (!*ret_gpu)
-		return error_set(err, ERROR_NOT_FOUND, ENODEV, "GPU %s",
-				 bdf_format(&job->gpu, name));
+		return error_set(err, ERROR_NOT_FOUND, ENODEV, "it is gone");
 	return 0;
 }
 
@@ -46,15 +44,14 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 {
 	_cleanup_(freep) struct held_device *vfs = calloc(gpu->n_vfs + 1, sizeof(*vfs));
 	_cleanup_(freep) struct holder *holders = calloc(gpu->n_vfs + 1, sizeof(*holders));
-	char name[BDF_SIZE], vf[BDF_SIZE], who[512];
+	char vf[BDF_SIZE], who[512];
 	size_t i;
 	int r;
 
-	(void)bdf_format(&gpu->bdf, name);
 	for (i = 0; i < host->n_live; i++)
 		if (host->live[i].gpu == gpu - host->gpus)
 			return error_set(err, ERROR_CONFLICT, EBUSY,
-					 "%s has a vGPU on it (%s on %s)", name,
+					 "it has a vGPU on it (%s on %s)",
 					 host->live[i].uuid[0] ? host->live[i].uuid :
 								 "without UUID",
 					 host->live[i].parent_name);
@@ -69,8 +66,8 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 		return r;
 	for (i = 0; i < gpu->n_vfs; i++)
 		if (holders[i].in_use)
-			return error_set(err, ERROR_IN_USE, EBUSY, "%s: its VF %s is held by %s",
-					 name, bdf_format(&vfs[i].bdf, vf),
+			return error_set(err, ERROR_IN_USE, EBUSY, "its VF %s is held by %s",
+					 bdf_format(&vfs[i].bdf, vf),
 					 holder_describe(&holders[i], who, sizeof(who)));
 	return 0;
 }
@@ -143,9 +140,6 @@ static bool is_done(const struct host *host, const struct gpu *gpu,
 static int judge(int root_fd, const struct sriov_job *job, int64_t deadline,
 		 struct error *err)
 {
-	char name[BDF_SIZE];
-
-	(void)bdf_format(&job->gpu, name);
 	for (;;) {
 		_cleanup_(host_freep) struct host *host = NULL;
 		struct gpu *gpu;
@@ -156,14 +150,14 @@ static int judge(int root_fd, const struct sriov_job *job, int64_t deadline,
 		if (is_done(host, gpu, job))
 			return 0;
 		if (job->n_vfs && !gpu->n_vfs)
-			return error_set(err, ERROR_SYSTEM, EIO, "%s still has no VFs", name);
+			return error_set(err, ERROR_SYSTEM, EIO, "it still has no VFs");
 		if (!job->n_vfs)
-			return error_set(err, ERROR_SYSTEM, EIO, "%s still has %zu VFs", name,
+			return error_set(err, ERROR_SYSTEM, EIO, "it still has %zu VFs",
 					 gpu->n_vfs);
 		if (clock_monotonic_ms() >= deadline)
 			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-					 "%s has %zu of %u VFs, %zu of them show vGPU types",
-					 name, gpu->n_vfs, job->n_vfs,
+					 "it has %zu of %u VFs, %zu of them show vGPU types",
+					 gpu->n_vfs, job->n_vfs,
 					 gpu_ready_vfs(host, gpu));
 		clock_sleep_ms(LOOK_MS);
 	}
@@ -221,9 +215,14 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 		  int lock_fd, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + (int64_t)job->timeout_s * 1000;
+	char name[BDF_SIZE];
 	int r = lock_take(lock_fd, LOCK_BYTE, deadline, err);
 
 	if (r < 0)
-		return error_context(err, "wait for another run of sriov-manage");
-	return switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
+		(void)error_context(err, "wait for another run of sriov-manage");
+	else
+		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
+	if (r < 0)
+		(void)error_context(err, "GPU %s", bdf_format(&job->gpu, name));
+	return r;
 }

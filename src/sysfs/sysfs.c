@@ -23,7 +23,10 @@ const char *sysfs_path(int dirfd, const char *name, char *buf, size_t size)
 		return buf;
 	}
 	dir[len] = '\0';
-	(void)snprintf(buf, size, "%s/%s", strcmp(dir, "/") ? dir : "", name);
+	if (!strcmp(name, "."))
+		(void)text_copy(buf, size, dir);
+	else
+		(void)snprintf(buf, size, "%s/%s", strcmp(dir, "/") ? dir : "", name);
 	return buf;
 }
 
