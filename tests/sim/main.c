@@ -30,6 +30,14 @@ struct options {
 	char **command; /* NULL: none */
 };
 
+/* AddressSanitizer looks at what writev() was given once more after it has returned. By then
+ * the reader has had libfuse's reply, and may have closed the file and so freed it. */
+const char *__asan_default_suppressions(void);
+const char *__asan_default_suppressions(void)
+{
+	return "interceptor_via_lib:libfuse3\n";
+}
+
 static void usage(FILE *f)
 {
 	fputs("Usage: vgpusim [OPTIONS] HOSTFILE DIR           mount at DIR/sys\n"
