@@ -33,6 +33,8 @@ libpci libpci-dev pciutils-devel
 libconfig libconfig-dev libconfig-devel
 smartcols libsmartcols-dev libsmartcols-devel
 jansson libjansson-dev jansson-devel
++jq jq jq
++sqlite3 sqlite3 sqlite
 cmocka libcmocka-dev libcmocka-devel
 fuse3 libfuse3-dev fuse3-devel
 '
