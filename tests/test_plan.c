@@ -15,7 +15,7 @@ struct scene {
 	struct saved_vgpu saved[MAX_SAVED];
 	size_t n_saved;
 	struct verdict verdicts[MAX_SAVED];
-	bool ours[MAX_LIVE], taken[MAX_VFS];
+	bool ours[MAX_LIVE], taken[MAX_VFS], stays[MAX_SAVED];
 	struct plan plan;
 };
 
@@ -23,7 +23,7 @@ static void open_scene(struct scene *s, size_t n_gpus, size_t n_vfs)
 {
 	memset(s, 0, sizeof(*s));
 	s->host = fake_host(n_gpus, n_vfs);
-	s->plan = (struct plan){ s->verdicts, s->ours, s->taken };
+	s->plan = (struct plan){ s->verdicts, s->ours, s->taken, s->stays };
 }
 
 static struct saved_vgpu *save(struct scene *s, struct saved_vgpu saved)

@@ -177,7 +177,7 @@ static int record_moves(struct reconcile *rc, const bool *due, struct error *err
 	if (r < 0)
 		return r;
 	for (i = 0; i < n && r == 0; i++)
-		if (due[i])
+		if (due[i] || plan_leaves_vf(&rc->items[i].verdict))
 			r = store_park(rc->store, &rc->view.saved->vgpus[i], err);
 	for (i = 0; i < n && r == 0; i++)
 		if (due[i])

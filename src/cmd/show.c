@@ -117,7 +117,7 @@ static int choose(const struct view *view, const char *text, struct shown *s,
 		return 0;
 	}
 	r = view_find_vgpu(view, text, SHORTEST_PREFIX, &saved, &live, err);
-	if (r == -EINVAL && vm_name_is_valid(text) && !strstr(err->message, "beginning of")) {
+	if (r == -EIO && err->kind == ERROR_USAGE && vm_name_is_valid(text) && !strstr(err->message, "beginning of")) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0, "no vGPU, GPU or VM '%s' here",
 				text_escape(shown, sizeof(shown), text));
 		error_hint(err, "'vgpumgr list' and 'vgpumgr gpus' show what there is");

@@ -71,7 +71,8 @@ void plan_free(struct plan *plan)
 	free(plan->verdicts);
 	free(plan->ours);
 	free(plan->vf_taken);
-	*plan = (struct plan){ NULL, NULL, NULL };
+	free(plan->stays);
+	*plan = (struct plan){ NULL, NULL, NULL, NULL };
 }
 
 int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
@@ -81,7 +82,8 @@ int plan_make(const struct host *host, const struct saved *saved, struct plan *p
 	plan->verdicts = calloc(saved->n_vgpus + 1, sizeof(*plan->verdicts));
 	plan->ours = calloc(host->n_live + 1, sizeof(*plan->ours));
 	plan->vf_taken = calloc(host->n_vfs + 1, sizeof(*plan->vf_taken));
-	if (!plan->verdicts || !plan->ours || !plan->vf_taken)
+	plan->stays = calloc(saved->n_vgpus + 1, sizeof(*plan->stays));
+	if (!plan->verdicts || !plan->ours || !plan->vf_taken || !plan->stays)
 		return no_memory(err);
 	plan_reconcile(host, saved->vgpus, saved->n_vgpus, plan);
 	return 0;
@@ -222,7 +224,7 @@ int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZ
 
 	text_escape(shown, sizeof(shown), text);
 	if (match == MATCH_MALFORMED)
-		return error_set(err, ERROR_USAGE, EINVAL,
+		return error_set(err, ERROR_USAGE, 0,
 				 "'%s' is not spelled like a vGPU profile, such as A40-24A",
 				 shown);
 	if (match != MATCH_UNKNOWN)
@@ -276,7 +278,7 @@ int view_find_vgpu(const struct view *view, const char *text, unsigned min_lengt
 
 	text_escape(shown, sizeof(shown), text);
 	if (!uuid_prefix(text, min_length, prefix))
-		return error_set(err, ERROR_USAGE, EINVAL,
+		return error_set(err, ERROR_USAGE, 0,
 				 "'%s' is not a UUID, nor the first %u or more characters of one",
 				 shown, min_length);
 	for (i = 0; i < view->saved->n_vgpus; i++)
@@ -285,7 +287,7 @@ int view_find_vgpu(const struct view *view, const char *text, unsigned min_lengt
 		if (!view->plan.ours[i])
 			count_match(view->host->live[i].uuid, prefix, found, &n);
 	if (n > 1)
-		return error_set(err, ERROR_USAGE, EINVAL, "'%s' is the beginning of %d UUIDs",
+		return error_set(err, ERROR_USAGE, 0, "'%s' is the beginning of %d UUIDs",
 				 shown, n);
 	if (!n) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0, "no vGPU '%s' here", shown);

@@ -271,26 +271,78 @@ static bool is_open(const struct verdict *v)
 	return v->action == ACTION_CREATE && v->vf < 0;
 }
 
-void plan_reconcile(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
-		    struct plan *ret)
+bool plan_leaves_vf(const struct verdict *v)
 {
-	struct verdict *v = ret->verdicts;
+	return v->action == ACTION_FORGET || v->action == ACTION_ADOPT_VF;
+}
+
+/* The verdicts as they are if those that PLAN->stays says keep their record as it is. */
+static void judge_all(const struct host *host, const struct saved_vgpu *saved,
+		      size_t n_saved, struct plan *plan)
+{
+	struct verdict *v = plan->verdicts;
 	size_t i;
 
-	mark_live(host, saved, n_saved, ret);
 	for (i = 0; i < n_saved; i++) {
-		if (!judge_at_once(host, &saved[i], &v[i]))
+		bool at_once = judge_at_once(host, &saved[i], &v[i]);
+
+		if (!at_once)
 			v[i].action = ACTION_CREATE;
-		else if (v[i].vf < 0)
-			keep_vf(host, &saved[i], ret);
+		if (at_once && plan->stays[i])
+			v[i].action = ACTION_NONE;
+		if (at_once && !plan_leaves_vf(&v[i]))
+			keep_vf(host, &saved[i], plan);
 	}
-	/* Who can have its own VF gets it before anybody is moved. */
+	/* Who can have its own VF gets it before anybody is moved. A record that is only
+	 * reported keeps its VF as well. */
 	for (i = 0; i < n_saved; i++)
 		if (is_open(&v[i]) && can_take(host, &saved[i],
 					       host_find_vf(host, &saved[i].vf),
-					       ret->vf_taken))
-			v[i] = judge_absent(host, &saved[i], ret);
+					       plan->vf_taken)) {
+			v[i] = judge_absent(host, &saved[i], plan);
+			keep_vf(host, &saved[i], plan);
+		}
 	for (i = 0; i < n_saved; i++)
 		if (is_open(&v[i]))
-			v[i] = judge_absent(host, &saved[i], ret);
+			v[i] = judge_absent(host, &saved[i], plan);
+}
+
+/* Does another record name the VF that this one's vGPU lives on, and stay there? */
+static bool is_barred(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
+		      const struct verdict *verdicts, size_t index)
+{
+	const struct bdf *home = &host->vfs[verdicts[index].vf].bdf;
+	size_t i;
+
+	for (i = 0; i < n_saved; i++)
+		if (i != index && bdf_equal(&saved[i].vf, home) &&
+		    verdicts[i].action != ACTION_MOVE &&
+		    !(verdicts[i].action == ACTION_ROLL_FORWARD && verdicts[i].reason) &&
+		    !plan_leaves_vf(&verdicts[i]))
+			return true;
+	return false;
+}
+
+/* Finds records that cannot follow their vGPU; the plan must be made without them then. */
+static bool find_barred(const struct host *host, const struct saved_vgpu *saved,
+			size_t n_saved, struct plan *plan)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < n_saved; i++)
+		if (plan->verdicts[i].action == ACTION_ADOPT_VF &&
+		    is_barred(host, saved, n_saved, plan->verdicts, i))
+			found = plan->stays[i] = true;
+	return found;
+}
+
+void plan_reconcile(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
+		    struct plan *ret)
+{
+	memset(ret->stays, 0, n_saved * sizeof(*ret->stays));
+	do {
+		mark_live(host, saved, n_saved, ret);
+		judge_all(host, saved, n_saved, ret);
+	} while (find_barred(host, saved, n_saved, ret));
 }

@@ -78,6 +78,7 @@ struct plan {
 	struct verdict *verdicts; /* one per saved vGPU */
 	bool *ours;     /* one per HOST->live: the record knows it; if not, it is foreign */
 	bool *vf_taken; /* one per HOST->vfs: has a vGPU, or is promised to one */
+	bool *stays;    /* one per saved vGPU: its record cannot follow it to its VF */
 };
 
 /* Judges every saved vGPU: RET->verdicts[i] is about SAVED[i], which is sorted by place.
@@ -85,3 +86,7 @@ struct plan {
  * nothing. Never plans a removal. */
 void plan_reconcile(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
 		    struct plan *ret);
+
+/* Does this vGPU's record give its VF free, so that another's can have it in the same
+ * transaction?  Not by ACTION_MOVE, which names a new one. */
+bool plan_leaves_vf(const struct verdict *verdict);

@@ -19,7 +19,7 @@ void usage_add(struct usage *usage, size_t gpu, uint32_t size_mib)
 
 void usage_take_vf(const struct host *host, struct usage *usage, size_t vf)
 {
-	if (!usage->vf_taken[vf] && host->vfs[vf].framework)
+	if (!usage->vf_taken[vf] && host->vfs[vf].framework == FRAMEWORK_MDEV)
 		usage->gpus[host->vfs[vf].gpu].n_free_vfs--;
 	usage->vf_taken[vf] = true;
 }
@@ -59,8 +59,9 @@ void usage_fill(const struct host *host, const struct saved_vgpu *saved, size_t 
 
 	memset(ret->gpus, 0, host->n_gpus * sizeof(*ret->gpus));
 	memset(ret->vf_taken, 0, host->n_vfs * sizeof(*ret->vf_taken));
-	for (i = 0; i < host->n_gpus; i++)
-		ret->gpus[i].n_free_vfs = (uint32_t)gpu_ready_vfs(host, &host->gpus[i]);
+	for (i = 0; i < host->n_vfs; i++)
+		ret->gpus[host->vfs[i].gpu].n_free_vfs +=
+			host->vfs[i].framework == FRAMEWORK_MDEV;
 	for (i = 0; i < host->n_live; i++)
 		add_live(host, &host->live[i], ret);
 	for (i = 0; i < n_saved; i++)

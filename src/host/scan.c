@@ -272,6 +272,7 @@ static int read_available(int types_fd, struct gpu *gpu, const struct scan_optio
 
 	if (r < 0)
 		return r;
+	free(gpu->available);
 	gpu->available = calloc(catalog->n_types + 1, sizeof(*gpu->available));
 	if (!gpu->available)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "read available instances");

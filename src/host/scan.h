@@ -32,6 +32,10 @@ int scan_host(int root_fd, const struct scan_options *options, struct host **ret
 int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
 	     struct host **ret, struct error *err);
 
+/* Puts what FRESH shows of the GPU at BDF, and of nothing else, in the place of what HOST
+ * shows of it. FRESH is used up. False for want of memory: HOST is unchanged then. */
+bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *bdf);
+
 /* Reads the catalog GPU's parents show, with AVAILABLE as scan_host() would. Leaves
  * GPU->catalog NULL where no parent shows types. */
 int scan_types(int root_fd, struct host *host, struct gpu *gpu,

@@ -94,10 +94,6 @@ struct live_vgpu *host_find_live(const struct host *host, const char *uuid);
 /* Sorts HOST->vfs_by_bdf and HOST->live anew after somebody has filled them. */
 void host_sort(struct host *host);
 
-/* Puts what FRESH shows of the GPU at BDF, and of nothing else, in the place of what HOST
- * shows of it. FRESH is used up. False for want of memory: HOST is unchanged then. */
-bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *bdf);
-
 struct catalog *catalog_ref(struct catalog *catalog);
 void catalog_unref(struct catalog *catalog);
 

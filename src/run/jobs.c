@@ -244,7 +244,7 @@ int jobs_next(struct jobs *jobs, int timeout_ms, struct job_result *ret, struct 
 			return 1;
 		soonest = nearest(jobs);
 		if (!soonest && timeout_ms < 0)
-			return 0;
+			return 0; /* nothing is under way */
 		wake = soonest ? min64(until, soonest->deadline) : until;
 		r = poll(&p, 1, wake <= now ? 0 : (int)min64(wake - now, INT32_MAX));
 		if (r > 0) {

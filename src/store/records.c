@@ -132,6 +132,12 @@ static int load_vgpus(struct store *store, struct saved *saved, struct error *er
 	return 0;
 }
 
+static int compare_gpus(const void *a, const void *b)
+{
+	return bdf_compare(&((const struct saved_gpu *)a)->bdf,
+			   &((const struct saved_gpu *)b)->bdf);
+}
+
 static int load_gpus(struct store *store, struct saved *saved, struct error *err)
 {
 	sqlite3_stmt *s = store_query(store, SQL_GPU_ALL, err);
@@ -157,7 +163,11 @@ static int load_gpus(struct store *store, struct saved *saved, struct error *err
 		saved->n_gpus++;
 	}
 	(void)sqlite3_reset(s);
-	return code == SQLITE_DONE ? 0 : store_fail(store, err, "read");
+	if (code != SQLITE_DONE)
+		return store_fail(store, err, "read");
+	if (saved->n_gpus)
+		qsort(saved->gpus, saved->n_gpus, sizeof(*saved->gpus), compare_gpus);
+	return 0;
 }
 
 static int get_meta(struct store *store, const char *key, char *buf, size_t size,

@@ -410,5 +410,7 @@ int store_open_lock(const struct store_place *place, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "open %s/%s", place->root,
 				 place->dir);
 	fd = lock_open(dir_fd, LOCK_NAME, err);
-	return fd < 0 ? error_context(err, "%s/%s", place->root, place->dir) : fd;
+	if (fd < 0)
+		(void)error_context(err, "%s/%s", place->root, place->dir);
+	return fd;
 }

@@ -12,13 +12,15 @@
 int sriov_total(int gpu_fd, uint32_t *ret, struct error *err)
 {
 	uint64_t value = 0;
+	char path[512];
 	int r = sysfs_read_u64(gpu_fd, "sriov_totalvfs", &value, err);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (value > UINT16_MAX) /* TotalVFs is a 16-bit register */
 		return error_set(err, ERROR_SYSTEM, EPROTO,
-				 "sriov_totalvfs is %llu, which no PCI device can have",
+				 "%s is %llu, which no PCI device can have",
+				 sysfs_path(gpu_fd, "sriov_totalvfs", path, sizeof(path)),
 				 (unsigned long long)value);
 	*ret = (uint32_t)value;
 	return 0;
@@ -61,14 +63,16 @@ int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t 
 		return r;
 	for (i = 0; i < names.n; i++) {
 		struct vf vf = { .gpu = gpu };
-		char target[64];
+		char target[64], path[512];
 
 		if (!parse_virtfn(names.names[i], &vf.index))
 			continue;
 		r = sysfs_link_name(gpu_fd, names.names[i], target, sizeof(target), err);
 		if (r == 0 && !bdf_parse(target, &vf.bdf))
 			r = error_set(err, ERROR_SYSTEM, EPROTO,
-				      "%s does not point to a PCI function", names.names[i]);
+				      "%s does not point to a PCI function",
+				      sysfs_path(gpu_fd, names.names[i], path,
+						 sizeof(path)));
 		if (r < 0) {
 			bad = r == -ENOENT ? bad : r; /* gone since it was listed */
 			continue;

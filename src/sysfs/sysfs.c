@@ -47,30 +47,46 @@ int sysfs_walk(int dirfd, const char *dir, struct error *err)
 	return fd < 0 ? fail(err, errno, "open", dirfd, dir) : fd;
 }
 
-int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error *err)
+/* Fills BUF until the end of the file. The size, or -1 with errno; EOVERFLOW: BUF is full. */
+static ssize_t read_whole(int fd, char *buf, size_t size)
 {
-	_cleanup_(closep) int fd = openat(dirfd, attr, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t used = 0;
-	ssize_t n;
+	char more;
 
-	if (fd < 0)
-		return fail(err, errno, "open", dirfd, attr);
-	do {
-		if (used == size)
-			return fail(err, EOVERFLOW, "read", dirfd, attr);
-		n = read(fd, buf + used, size - used);
+	for (;;) {
+		bool full = used == size;
+		ssize_t n = full ? read(fd, &more, 1) : read(fd, buf + used, size - used);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail(err, errno, "read", dirfd, attr);
+			return -1;
+		if (!n)
+			return (ssize_t)used;
+		if (full) {
+			errno = EOVERFLOW;
+			return -1;
+		}
 		used += (size_t)n;
-	} while (n);
+	}
+}
+
+int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error *err)
+{
+	_cleanup_(closep) int fd = openat(dirfd, attr, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t used;
+
+	if (fd < 0)
+		return fail(err, errno, "open", dirfd, attr);
+	used = read_whole(fd, buf, size);
+	if (used < 0)
+		return fail(err, errno, "read", dirfd, attr);
 	if (used && buf[used - 1] == '\n')
 		used--;
-	if (used == size)
+	if ((size_t)used == size)
 		return fail(err, EOVERFLOW, "read", dirfd, attr);
 	buf[used] = '\0';
-	return strlen(buf) == used ? 0 : fail(err, EPROTO, "read", dirfd, attr);
+	return strlen(buf) == (size_t)used ? 0 : fail(err, EPROTO, "read", dirfd, attr);
 }
 
 /* Hexadecimal digits only. */
@@ -80,12 +96,18 @@ static bool parse_hex(const char *text, uint64_t *ret)
 
 	*ret = 0;
 	for (i = 0; text[i]; i++) {
-		const char *digits = "0123456789abcdef";
-		const char *at = strchr(digits, text[i] | 0x20);
+		char c = text[i];
 
-		if (!at || i >= 16)
+		if (i >= 16)
 			return false;
-		*ret = *ret << 4 | (uint64_t)(at - digits);
+		if (c >= '0' && c <= '9')
+			*ret = *ret << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*ret = *ret << 4 | (uint64_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			*ret = *ret << 4 | (uint64_t)(c - 'A' + 10);
+		else
+			return false;
 	}
 	return i > 0;
 }

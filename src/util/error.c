@@ -37,7 +37,7 @@ int error_set(struct error *err, enum error_kind kind, int errnum, const char *f
 	va_start(ap, fmt);
 	len = vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);
-	if (len >= 0 && (size_t)len < sizeof(err->message) && errnum) {
+	if (len >= 0 && (size_t)len < sizeof(err->message) && errnum && errnum != ETIMEDOUT) {
 		size_t left = sizeof(err->message) - (size_t)len;
 
 		len += snprintf(err->message + len, left, ": %s", strerror(errnum));

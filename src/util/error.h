@@ -25,7 +25,8 @@ struct error {
 
 /* Fills ERR (which may be NULL) and returns -ERRNUM, or -EIO where ERRNUM is 0, so that
  * `return error_set(...)` reads well and never reports success. The message gets
- * ": strerror" appended where ERRNUM is not 0. EACCES and EPERM turn ERROR_SYSTEM into
+ * ": strerror" appended where ERRNUM is not 0, nor ETIMEDOUT, whose text speaks of
+ * connections. EACCES and EPERM turn ERROR_SYSTEM into
  * ERROR_PERMISSION, ETIMEDOUT into ERROR_TIMEOUT. */
 int error_set(struct error *err, enum error_kind kind, int errnum, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -118,26 +118,40 @@ bool text_is_printable(const char *text, size_t len)
 	return true;
 }
 
+/* How many bytes the next character of TEXT takes, in it and escaped. */
+static size_t escaped_at(const char *text, size_t left, size_t *ret_taken)
+{
+	size_t n = *text == '\\' ? 0 : printable_at(text, left);
+
+	*ret_taken = n ? n : 1;
+	return n ? n : 4;
+}
+
+static bool fits_escaped(const char *text, size_t size)
+{
+	size_t used = 0, left = strlen(text), taken;
+
+	for (; left && used < size; text += taken, left -= taken)
+		used += escaped_at(text, left, &taken);
+	return used < size;
+}
+
 const char *text_escape(char *buf, size_t size, const char *text)
 {
-	size_t used = 0, left = strlen(text);
+	size_t used = 0, left = strlen(text), taken, need;
+	size_t spare = fits_escaped(text, size) ? 1 : sizeof("...");
 
-	while (left) {
-		size_t n = *text == '\\' ? 0 : printable_at(text, left);
-		size_t need = n ? n : 4;
-
-		if (used + need + sizeof("...") > size) {
+	for (; left; text += taken, left -= taken, used += need) {
+		need = escaped_at(text, left, &taken);
+		if (used + need + spare > size) {
 			(void)snprintf(buf + used, size - used, "...");
 			return buf;
 		}
-		if (n)
-			memcpy(buf + used, text, n);
+		if (need == taken)
+			memcpy(buf + used, text, taken);
 		else
 			(void)snprintf(buf + used, size - used, "\\x%02x",
 				       (unsigned)(unsigned char)*text);
-		used += need;
-		text += n ? n : 1;
-		left -= n ? n : 1;
 	}
 	buf[used] = '\0';
 	return buf;
