@@ -68,7 +68,7 @@ static int change(const struct assign_args *a, const struct saved *saved,
 	if (other && other != v)
 		return error_set(err, ERROR_CONFLICT, EEXIST, "%s slot %u has %s already",
 				 text_escape(vm, sizeof(vm), a->vm), a->slot, other->uuid);
-	if (v->in_progress || v->state == SAVED_REMOVING) {
+	if (v->state == SAVED_REMOVING) {
 		(void)error_set(err, ERROR_CONFLICT, EBUSY, "%s is %s", v->uuid,
 				saved_state_name(v->state));
 		return -EBUSY;
@@ -117,6 +117,8 @@ static int open_view(struct context *ctx, struct view *view, struct store *store
 
 	if (r == 0)
 		r = store_load(store, &view->saved, err);
+	if (r == 0)
+		r = context_drop_vanished(ctx, view->host, view->saved, err);
 	return r == 0 ? plan_make(view->host, view->saved, &view->plan, err) : r;
 }
 

@@ -91,6 +91,7 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 {
 	const struct verdict *verdict = &c->view.plan.verdicts[v - c->view.saved->vgpus];
 	char why[256];
+	int r;
 
 	slot->vgpu = *v;
 	work->vgpu = &slot->vgpu;
@@ -103,14 +104,14 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 	case ACTION_ADOPT_VF:
 		slot->live = true;
 		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
-	case ACTION_MOVE:
-		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
 	case ACTION_CREATE:
-		return 0;
+	case ACTION_MOVE:
 	case ACTION_ROLL_FORWARD:
-		if (verdict->reason)
-			(void)move_record(ctx, c, &slot->vgpu, verdict->vf, err);
-		return ctx->dry_run ? 0 : work_lock(ctx, work, err);
+		r = ctx->dry_run ? 0 : work_lock(ctx, work, err);
+		if (r < 0 || verdict->vf < 0 ||
+		    bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
+			return r;
+		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
 	case ACTION_FORGET:
 	case ACTION_REPORT:
 		break;
@@ -221,7 +222,7 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 }
 
 /* Record and arithmetic as of now, within the transaction. */
-static int look_again(struct create *c, struct error *err)
+static int look_again(struct context *ctx, struct create *c, struct error *err)
 {
 	int r;
 
@@ -234,7 +235,9 @@ static int look_again(struct create *c, struct error *err)
 	}
 	usage_free(&c->usage);
 	c->usage = (struct usage){ NULL, NULL };
-	r = usage_make(c->view.host, c->view.saved, &c->usage, err);
+	r = context_drop_vanished(ctx, c->view.host, c->view.saved, err);
+	if (r == 0)
+		r = usage_make(c->view.host, c->view.saved, &c->usage, err);
 	if (r == 0)
 		r = plan_make(c->view.host, c->view.saved, &c->view.plan, err);
 	if (r == 0)
@@ -246,7 +249,7 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 		      struct error *err)
 {
 	size_t i;
-	int r = look_again(c, err);
+	int r = look_again(ctx, c, err);
 
 	for (i = 0; i < c->n_slots && r == 0; i++) {
 		uint32_t number = c->args.have_slot ? c->args.slot : (uint32_t)i;
@@ -257,12 +260,12 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 			continue;
 		}
 		r = check_existing(c, v, err);
-		if (r == 0 && v->in_progress) {
-			*ret_busy = *v;
-			return -ESTALE;
-		}
-		if (r == 0)
+		if (r == 0 && !v->in_progress)
 			r = take_existing(ctx, c, v, &c->slots[i], &c->works[i], err);
+		if (v->in_progress || (r == -ETIMEDOUT && err->kind == ERROR_TIMEOUT)) {
+			*ret_busy = *v;
+			return r < 0 && r != -ETIMEDOUT ? r : -ESTALE;
+		}
 	}
 	return r;
 }
@@ -296,6 +299,7 @@ static bool anything_fresh(const struct create *c)
 int create_reserve(struct context *ctx, struct create *c, struct error *err)
 {
 	struct saved_vgpu busy;
+	size_t i;
 	int r = allocate_slots(c, err);
 
 	if (r == 0 && !ctx->dry_run)
@@ -309,6 +313,9 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 		r = create_remember(c, err);
 	if (r == 0)
 		return store_commit(c->store, err);
+	/* First the locks: another process may be given the row numbers anew. */
+	for (i = 0; i < c->n_slots; i++)
+		work_unlock(&c->works[i]);
 	store_rollback(c->store);
 	if (r == -ESTALE) {
 		int waited = wait_until_idle(ctx, &busy, err);

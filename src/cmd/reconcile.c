@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/sriov.h"
 #include "cmd/words.h"
 #include "out/publish.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/lock.h"
 #include "util/text.h"
+
+#define POLL_MS 50
 
 enum { OPT_WAIT = 0x200, OPT_GPU };
 
@@ -47,6 +51,7 @@ static void reconcile_end(struct reconcile *rc)
 		close_fd(rc->tries[i].lock_fd);
 	free(rc->items);
 	free(rc->tries);
+	close_fd(rc->lock_fd);
 	jobs_free(rc->jobs);
 	store_close(rc->store);
 	view_close(&rc->view);
@@ -160,6 +165,12 @@ static void print_sriov_plan(struct context *ctx, const struct reconcile *rc)
 	}
 }
 
+/* Removed by another process while this one was at work: no business of ours any more. */
+static bool is_gone(const struct reconcile *rc, const struct saved_vgpu *v)
+{
+	return v && rc->items[v - rc->view.saved->vgpus].vanished;
+}
+
 static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	_cleanup_(freep) struct outcome *outcomes = NULL;
@@ -168,6 +179,7 @@ static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 	struct outcome_summary summary = { 0 };
 	ssize_t i, n = rows_make(&rc->view, &rows, err);
 	unsigned failed_tries;
+	size_t kept = 0;
 	int r;
 
 	if (n < 0)
@@ -176,11 +188,13 @@ static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 	if (!outcomes)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
 	for (i = 0; i < n; i++) {
-		outcomes[i].row = rows[i];
-		judge(rc, &outcomes[i], &summary);
+		if (is_gone(rc, rows[i].saved))
+			continue;
+		outcomes[kept].row = rows[i];
+		judge(rc, &outcomes[kept++], &summary);
 	}
 	failed_tries = report_tries(rc);
-	r = outcomes_print(ctx, &rc->view, outcomes, (size_t)n, &summary, &text, err);
+	r = outcomes_print(ctx, &rc->view, outcomes, kept, &summary, &text, err);
 	if (ctx->dry_run)
 		print_sriov_plan(ctx, rc);
 	else
@@ -200,6 +214,43 @@ static int settle_and_report(struct context *ctx, struct reconcile *rc, struct e
 	return report(ctx, rc, err);
 }
 
+/* Whoever is making or removing something right now is let finish, within the timeout; what
+ * still goes on after that is left alone and reported. */
+static int load_idle(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
+	bool busy;
+	size_t i;
+	int r;
+
+	do {
+		saved_free(rc->view.saved);
+		rc->view.saved = NULL;
+		r = store_load(rc->store, &rc->view.saved, err);
+		busy = false;
+		for (i = 0; r == 0 && i < rc->view.saved->n_vgpus; i++)
+			busy = busy || rc->view.saved->vgpus[i].in_progress;
+		if (busy && !ctx->dry_run && clock_monotonic_ms() < deadline)
+			clock_sleep_ms(POLL_MS);
+	} while (r == 0 && busy && !ctx->dry_run && clock_monotonic_ms() < deadline);
+	return r;
+}
+
+/* A second reconcile waits for the first and then finds nothing to do. */
+static int take_turn(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
+	int r;
+
+	if (ctx->dry_run)
+		return 0;
+	rc->lock_fd = host_open_lock(ctx, err);
+	if (rc->lock_fd < 0)
+		return rc->lock_fd;
+	r = lock_take(rc->lock_fd, LOCK_RECONCILE, deadline, err);
+	return r < 0 ? error_context(err, "wait for another reconcile") : 0;
+}
+
 static int load(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	int r = store_open(&ctx->place, ctx->dry_run ? STORE_READ : STORE_WRITE,
@@ -208,8 +259,10 @@ static int load(struct context *ctx, struct reconcile *rc, struct error *err)
 	if (r < 0)
 		return r;
 	store_set_actor(rc->store, ctx->actor);
-	r = store_quick_check(rc->store, err);
-	return r == 0 ? store_load(rc->store, &rc->view.saved, err) : r;
+	r = take_turn(ctx, rc, err);
+	if (r == 0)
+		r = store_quick_check(rc->store, err);
+	return r == 0 ? load_idle(ctx, rc, err) : r;
 }
 
 /* No store: nothing is saved, which is soon told. */
@@ -229,7 +282,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 				   "Make live what is saved: enable virtual functions, make the "
 				   "vGPUs that are missing. Never removes a device. Exit status "
 				   "7: not everything is as saved.", NULL, NULL, NULL };
-	_cleanup_(reconcile_end) struct reconcile rc = { .wait_s = 0 };
+	_cleanup_(reconcile_end) struct reconcile rc = { .lock_fd = -1 };
 	int r = command_parse(ctx, &argp, argc, argv, &rc, err);
 
 	if (r)

@@ -9,6 +9,7 @@ struct item {
 	struct work work;
 	struct verdict verdict; /* as last planned; final once it is queued */
 	bool moved;             /* its record names another VF since this run */
+	bool vanished;          /* its record was removed meanwhile */
 };
 
 /* The enabling of one GPU's virtual functions. */
@@ -31,6 +32,7 @@ struct reconcile {
 	struct sriov_try *tries;
 	size_t n_tries;
 	int64_t wait_until;
+	int lock_fd; /* one reconcile at a time */
 	bool changed; /* the store was */
 };
 

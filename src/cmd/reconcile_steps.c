@@ -9,6 +9,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
+DEFINE_CLEANUP(struct saved *, saved_free)
+
 #define LOOK_MS   250
 #define THOROUGH  (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
 #define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items */
@@ -61,7 +63,8 @@ static int look(struct context *ctx, struct reconcile *rc, unsigned what, struct
 		return r;
 	host_free(rc->view.host);
 	rc->view.host = host;
-	return plan(rc, err);
+	r = context_drop_vanished(ctx, host, rc->view.saved, err);
+	return r == 0 ? plan(rc, err) : r;
 }
 
 static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct bdf *gpu,
@@ -167,6 +170,15 @@ static int record_move(struct reconcile *rc, size_t i, struct error *err)
 	return r == 0 ? store_event(rc->store, "move", moved.uuid, detail, err) : r;
 }
 
+/* It is not made; R and ERR say why. */
+static void give_up(struct work *work, int r, const struct error *err)
+{
+	work->queued = work->done = true;
+	work->r = r;
+	work->err = *err;
+	work_unlock(work);
+}
+
 /* The record names the new VF before the kernel does; all moves that are due, at once, since
  * they may be one another's. */
 static int record_moves(struct reconcile *rc, const bool *due, struct error *err)
@@ -208,9 +220,7 @@ static void apply_moves(struct reconcile *rc, const bool *due, int r, const stru
 			continue;
 		}
 		/* Without the record the kernel is not touched. */
-		item->work.queued = item->work.done = true;
-		item->work.r = r;
-		item->work.err = *err;
+		give_up(&item->work, r, err);
 	}
 }
 
@@ -232,6 +242,60 @@ static int move_due(struct reconcile *rc, struct error *err)
 	return 0;
 }
 
+/* Takes the locks of all whose turn it is. One that somebody else holds is not ours to make. */
+static bool lock_due(struct context *ctx, struct reconcile *rc)
+{
+	struct saved *saved = rc->view.saved;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++) {
+		struct work *w = &rc->items[i].work;
+		struct error err;
+		int r;
+
+		if (!is_due(rc, i) || w->lock_fd >= 0)
+			continue;
+		w->vgpu = &saved->vgpus[i];
+		r = work_lock(ctx, w, &err);
+		if (r < 0 && r != -EROFS) { /* a store that nobody can change needs no lock */
+			give_up(w, r, &err);
+			continue;
+		}
+		any = true;
+	}
+	return any;
+}
+
+/* Now that they are locked: are the records still what was planned for? */
+static int verify_due(struct reconcile *rc, struct error *err)
+{
+	_cleanup_(saved_freep) struct saved *now = NULL;
+	struct saved *saved = rc->view.saved;
+	uint64_t generation;
+	size_t i;
+	int r = store_generation(rc->store, &generation, err);
+
+	if (r < 0 || generation == saved->generation)
+		return r;
+	r = store_load(rc->store, &now, err);
+	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
+		const struct saved_vgpu *v = &saved->vgpus[i];
+		const struct saved_vgpu *is = is_due(rc, i) ? saved_find(now, v->uuid) : v;
+		struct error changed;
+
+		if (is && is->state == v->state && bdf_equal(&is->vf, &v->vf))
+			continue;
+		rc->items[i].vanished = !is;
+		(void)error_set(&changed, ERROR_CONFLICT, ESTALE,
+				"its record was changed by another process");
+		give_up(&rc->items[i].work, -ESTALE, &changed);
+	}
+	if (r == 0)
+		saved->generation = now->generation;
+	return r;
+}
+
 /* Everything that can be started now is. */
 static int start_due(struct context *ctx, struct reconcile *rc, struct error *err)
 {
@@ -239,18 +303,13 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 	size_t i;
 	int r = queue_sriov(ctx, rc, err);
 
+	if (r == 0 && lock_due(ctx, rc))
+		r = verify_due(rc, err);
 	if (r == 0)
 		r = move_due(rc, err);
-	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
-		if (!is_due(rc, i))
-			continue;
-		rc->items[i].work.vgpu = &saved->vgpus[i];
-		if (saved->vgpus[i].state == SAVED_CREATING)
-			r = work_lock(ctx, &rc->items[i].work, err);
-		if (r == 0)
-			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work,
-					    i, false, err);
-	}
+	for (i = 0; i < saved->n_vgpus && r == 0; i++)
+		if (is_due(rc, i))
+			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false, err);
 	return r;
 }
 
@@ -422,8 +481,11 @@ int reconcile_settle(struct reconcile *rc, struct error *err)
 		if (is_news(rc, i) && rc->items[i].verdict.action == ACTION_ADOPT_VF)
 			r = store_park(rc->store, &rc->view.saved->vgpus[i], err);
 	for (i = 0; i < n && r == 0; i++)
-		if (is_news(rc, i))
+		if (is_news(rc, i)) {
 			r = settle_item(rc, i, err);
+			if (r < 0 && err->kind == ERROR_CONFLICT)
+				r = 0; /* somebody else has brought it up to date */
+		}
 	if (r == 0) {
 		rc->changed = true;
 		return store_commit(rc->store, err);

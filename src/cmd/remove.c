@@ -14,6 +14,8 @@
 
 #define SHORTEST_PREFIX 8
 
+DEFINE_CLEANUP(struct saved *, saved_free)
+
 enum { OPT_VM = 0x200, OPT_SLOT, OPT_IF_EXISTS };
 
 static const struct argp_option options[] = {
@@ -233,32 +235,63 @@ static int close_transaction(struct store *store, int r, struct error *err)
 	return r;
 }
 
-/* Records of devices that are gone go; the others are marked before the kernel is touched. */
+/* Do record and kernel still say what was checked, now that the lock is ours? */
+static bool is_unchanged(struct context *ctx, const struct removal *m,
+			 const struct saved *now, const struct work *w)
+{
+	const struct saved_vgpu *v = saved_find(now, w->vgpu->uuid);
+	const struct live_vgpu *live = device_of(m, w);
+
+	return v && v->row == w->vgpu->row && v->state == w->vgpu->state &&
+	       bdf_equal(&v->vf, &w->vgpu->vf) &&
+	       (live || vgpu_is_gone(ctx->root_fd, v->uuid, &v->vf));
+}
+
+static int mark_one(struct context *ctx, struct removal *m, const struct saved *now,
+		    struct work *w, struct error *err)
+{
+	enum saved_state from = w->vgpu->state;
+	const struct live_vgpu *live = device_of(m, w);
+	int r = work_lock(ctx, w, err);
+
+	if (r < 0)
+		return r;
+	if (!is_unchanged(ctx, m, now, w))
+		return -ESTALE;
+	if (!live)
+		return record_removed(m, w, err);
+	w->vgpu->vf = live->parent;
+	w->vgpu->state = SAVED_REMOVING;
+	r = store_set_state(m->store, w->vgpu, from, err);
+	return r == 0 ? store_event(m->store, "remove-intent", w->vgpu->uuid, "", err) : r;
+}
+
+/* Records of devices that are gone go; the others are marked before the kernel is touched.
+ * -ESTALE: somebody was at work on one of them meanwhile, everything must be looked at again. */
 static int mark(struct context *ctx, struct removal *m, struct error *err)
 {
+	_cleanup_(saved_freep) struct saved *now = NULL;
+	const struct saved_vgpu *busy = NULL;
 	size_t i;
 	int r = store_begin(m->store, err);
 
 	if (r < 0)
 		return r;
+	r = store_load(m->store, &now, err);
 	for (i = 0; i < m->n && r == 0; i++) {
-		struct work *w = &m->works[i];
-		enum saved_state from = w->vgpu->state;
-		const struct live_vgpu *live = device_of(m, w);
-
-		r = work_lock(ctx, w, err);
-		if (r == 0 && !live) {
-			r = record_removed(m, w, err);
-		} else if (r == 0) {
-			w->vgpu->vf = live->parent;
-			w->vgpu->state = SAVED_REMOVING;
-			r = store_set_state(m->store, w->vgpu, from, err);
-			if (r == 0)
-				r = store_event(m->store, "remove-intent", w->vgpu->uuid, "",
-						err);
-		}
+		r = mark_one(ctx, m, now, &m->works[i], err);
+		if (r == -ETIMEDOUT)
+			busy = m->works[i].vgpu;
 	}
-	return close_transaction(m->store, r, err);
+	if (r < 0)
+		for (i = 0; i < m->n; i++)
+			work_unlock(&m->works[i]);
+	r = close_transaction(m->store, r, err);
+	if (busy) {
+		r = wait_until_idle(ctx, busy, err);
+		return r < 0 ? r : -ESTALE;
+	}
+	return r;
 }
 
 /* Tells the first failure after everything that could be done was. */
@@ -358,6 +391,8 @@ static int load(struct context *ctx, struct removal *m, struct error *err)
 		r = store_load(m->store, &m->view.saved, err);
 	else if (r == 0 && !(m->view.saved = calloc(1, sizeof(*m->view.saved))))
 		r = error_set(err, ERROR_SYSTEM, ENOMEM, "remove");
+	if (r == 0)
+		r = context_drop_vanished(ctx, m->view.host, m->view.saved, err);
 	return r == 0 ? plan_make(m->view.host, m->view.saved, &m->view.plan, err) : r;
 }
 
@@ -374,10 +409,11 @@ static int remove_all(struct context *ctx, struct removal *m, struct error *err)
 			r = choose_all(m, err);
 		if (r == 0)
 			r = check_all(ctx, m, err);
+		if (r == 0 && (ctx->dry_run || !m->n))
+			return 0;
+		if (r == 0)
+			r = mark(ctx, m, err);
 	} while (r == -ESTALE); /* what was in progress has ended: look again */
-	if (r < 0 || ctx->dry_run || !m->n)
-		return r;
-	r = mark(ctx, m, err);
 	if (r < 0)
 		return r;
 	r = remove_devices(ctx, m, err);

@@ -9,6 +9,11 @@
 int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
 		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err);
 
-/* The lock that lets one sriov-manage run at a time: beside the store, or in run/vgpumgr
- * where that is on a file system that went read-only. */
-int sriov_open_lock(struct context *ctx, struct error *err);
+/* A lock file's descriptor of its own open file description, for what happens once at a time
+ * on a host: beside the store, or in run/vgpumgr where that is on a file system that went
+ * read-only. The caller closes it. */
+int host_open_lock(struct context *ctx, struct error *err);
+
+/* Its bytes. Those between are of records. */
+#define LOCK_SRIOV     0
+#define LOCK_RECONCILE ((int64_t)1 << 62)

@@ -15,7 +15,7 @@
 
 #define SRIOV_LANE UINT64_MAX /* no GPU has this address */
 
-int sriov_open_lock(struct context *ctx, struct error *err)
+int host_open_lock(struct context *ctx, struct error *err)
 {
 	_cleanup_(closep) int dir_fd = -1;
 	struct error inner;
@@ -26,7 +26,7 @@ int sriov_open_lock(struct context *ctx, struct error *err)
 	(void)mkdirat(ctx->root_fd, "run", 0755);
 	(void)mkdirat(ctx->root_fd, RUN_DIR, 0755);
 	dir_fd = openat(ctx->root_fd, RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	fd = dir_fd < 0 ? -1 : lock_open(dir_fd, "sriov.lock", NULL);
+	fd = dir_fd < 0 ? -1 : lock_open(dir_fd, "lock", NULL);
 	if (fd < 0 && err)
 		*err = inner;
 	return fd < 0 ? -EIO : fd;
@@ -36,7 +36,7 @@ int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
 		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err)
 {
 	struct job job;
-	int r, fd = sriov_open_lock(ctx, err);
+	int r, fd = host_open_lock(ctx, err);
 
 	if (fd < 0)
 		return fd;

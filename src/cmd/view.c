@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "out/publish.h"
+#include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -63,6 +64,35 @@ int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf 
 		return no_memory(err);
 	}
 	mark_excluded(ctx, host);
+	return 0;
+}
+
+static bool is_live(int root_fd, const struct live_vgpu *live)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", live->uuid);
+	return live->stuck || !live->uuid[0] || sysfs_exists(root_fd, path);
+}
+
+int context_drop_vanished(struct context *ctx, struct host *host, const struct saved *saved,
+			  struct error *err)
+{
+	_cleanup_(freep) bool *ours = calloc(host->n_live + 1, sizeof(*ours));
+	size_t i, n = 0;
+
+	if (!ours)
+		return no_memory(err);
+	for (i = 0; i < saved->n_vgpus; i++) {
+		const struct live_vgpu *live = host_find_live(host, saved->vgpus[i].uuid);
+
+		if (live)
+			ours[live - host->live] = true;
+	}
+	for (i = 0; i < host->n_live; i++)
+		if (ours[i] || is_live(ctx->root_fd, &host->live[i]))
+			host->live[n++] = host->live[i];
+	host->n_live = n;
 	return 0;
 }
 
@@ -199,6 +229,8 @@ int view_open(struct context *ctx, unsigned what, struct view *ret, struct error
 	r = context_scan(ctx, what, &ret->host, err);
 	if (r == 0)
 		r = read_record(ctx, ret, err);
+	if (r == 0)
+		r = context_drop_vanished(ctx, ret->host, ret->saved, err);
 	if (r == 0)
 		r = plan_make(ret->host, ret->saved, &ret->plan, err);
 	if (r < 0)

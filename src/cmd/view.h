@@ -27,6 +27,12 @@ int context_scan(struct context *ctx, unsigned what, struct host **ret, struct e
 int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
 		       struct error *err);
 
+/* A device that no record names may have been ours when the host was scanned, and gone by the
+ * time the record was read: whatever looks foreign is looked at again, and dropped from HOST
+ * if it is no longer there. To be called after each reading of the record. */
+int context_drop_vanished(struct context *ctx, struct host *host, const struct saved *saved,
+			  struct error *err);
+
 /* Plans anew into PLAN, whose arrays are replaced. */
 int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
 	      struct error *err);

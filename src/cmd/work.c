@@ -21,12 +21,20 @@ void works_free(struct work *works, size_t n)
 
 int work_lock(struct context *ctx, struct work *work, struct error *err)
 {
-	int fd = store_open_lock(&ctx->place, err);
+	_cleanup_(closep) int fd = store_open_lock(&ctx->place, err);
+	int r;
 
 	if (fd < 0)
 		return fd;
-	work->lock_fd = fd;
-	return lock_take(fd, work->vgpu->row, clock_monotonic_ms(), err);
+	r = lock_take(fd, work->vgpu->row, clock_monotonic_ms(), err);
+	if (r == 0)
+		work->lock_fd = TAKE_FD(fd);
+	return r;
+}
+
+void work_unlock(struct work *work)
+{
+	close_fd(TAKE_FD(work->lock_fd));
 }
 
 /* Each GPU has a lane of its own, or as many as the config says. By its address: indices

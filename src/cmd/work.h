@@ -21,8 +21,11 @@ struct work {
 
 void works_free(struct work *works, size_t n);
 
-/* Takes the lock of the record's row: from here on others see it as in progress. */
+/* Takes the lock of the record's row: from here on others see it as in progress. Nobody
+ * touches a device without it, and what the record says must be read after it is taken.
+ * -ETIMEDOUT at once where another process has it. */
 int work_lock(struct context *ctx, struct work *work, struct error *err);
+void work_unlock(struct work *work);
 
 /* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes back
  * with the result. ASK_DRIVER: read available_instances first. */

@@ -209,6 +209,14 @@ static struct verdict judge_absent(const struct host *host, const struct saved_v
 	return v;
 }
 
+/* Whatever the process that holds the lock is about to do: is there something to be said of
+ * the device itself?  One that is being made has no type yet. */
+static bool is_settled(const struct saved_vgpu *saved, const struct live_vgpu *live)
+{
+	return live && (live->stuck ||
+			(saved->state == SAVED_ACTIVE && live->type_dir[0]));
+}
+
 /* The verdicts that need no VF: live, stopped, at work on, to be forgotten. False where
  * one must be found for it. */
 static bool judge_at_once(const struct host *host, const struct saved_vgpu *saved,
@@ -217,7 +225,7 @@ static bool judge_at_once(const struct host *host, const struct saved_vgpu *save
 	const struct live_vgpu *live = host_find_live(host, saved->uuid);
 
 	*ret = (struct verdict){ STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 };
-	if (saved->in_progress && !(live && live->stuck)) {
+	if (saved->in_progress && !is_settled(saved, live)) {
 		ret->state = saved->state == SAVED_REMOVING ? STATE_REMOVING :
 							      STATE_CREATING;
 		ret->reason = REASON_IN_PROGRESS;

@@ -27,7 +27,7 @@ struct saved_vgpu {
 	struct bdf gpu, vf; /* the PF, and the parent, which may be the PF */
 	uint32_t vf_index;
 	enum saved_state state;
-	bool in_progress; /* a living process is at work on it */
+	bool in_progress; /* a living process holds its lock: it is at work on the device */
 	char boot_id[64]; /* of the boot it was last made in */
 	char created_at[TIME_SIZE], changed_at[TIME_SIZE];
 };

@@ -17,7 +17,7 @@
 #include "util/lock.h"
 #include "util/text.h"
 
-#define LOCK_BYTE 0 /* bytes from 1 on belong to records */
+#define LOCK_BYTE 0 /* as LOCK_SRIOV; the others belong to records */
 #define TRIES     3
 #define PAUSE_MS  1000
 #define LOOK_MS   100

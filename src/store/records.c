@@ -191,34 +191,37 @@ static int get_meta(struct store *store, const char *key, char *buf, size_t size
 /* Which records some living process is at work on. */
 static void mark_in_progress(struct store *store, struct saved *saved)
 {
-	_cleanup_(closep) int fd = -1;
+	_cleanup_(closep) int fd = lock_peek(store->place->root_fd, store->place->dir,
+					     LOCK_NAME);
 	size_t i;
 
-	for (i = 0; i < saved->n_vgpus; i++) {
+	/* Without a lock file nobody has ever taken a lock here. */
+	for (i = 0; fd >= 0 && i < saved->n_vgpus; i++) {
 		struct saved_vgpu *v = &saved->vgpus[i];
 
-		if (v->state != SAVED_CREATING && v->state != SAVED_REMOVING)
-			continue;
-		if (fd < 0)
-			fd = lock_peek(store->place->root_fd, store->place->dir, LOCK_NAME);
-		if (fd < 0)
-			return; /* nobody ever took a lock here */
 		v->in_progress = lock_is_held(fd, v->row);
 	}
 }
 
+int store_generation(struct store *store, uint64_t *ret, struct error *err)
+{
+	char text[24];
+	int r = get_meta(store, "generation", text, sizeof(text), err);
+
+	if (r == 0 && !parse_u64(text, ret))
+		return error_set(err, ERROR_STORE, 0, "%s: it has no generation",
+				 store->place->file);
+	return r;
+}
+
 static int load(struct store *store, struct saved *saved, struct error *err)
 {
-	char generation[24];
 	int r = load_vgpus(store, saved, err);
 
 	if (r == 0)
 		r = load_gpus(store, saved, err);
 	if (r == 0)
-		r = get_meta(store, "generation", generation, sizeof(generation), err);
-	if (r == 0 && !parse_u64(generation, &saved->generation))
-		return error_set(err, ERROR_STORE, 0, "%s: it has no generation",
-				 store->place->file);
+		r = store_generation(store, &saved->generation, err);
 	if (r == 0)
 		r = get_meta(store, "store_id", saved->store_id, sizeof(saved->store_id),
 			     err);

@@ -52,6 +52,9 @@ struct saved {
 void saved_free(struct saved *saved);
 int store_load(struct store *store, struct saved **ret, struct error *err);
 
+/* How often the store has been changed; cheap, to see whether what was loaded still holds. */
+int store_generation(struct store *store, uint64_t *ret, struct error *err);
+
 /* The record of UUID, or of (VM, SLOT); NULL if there is none. */
 struct saved_vgpu *saved_find(const struct saved *saved, const char *uuid);
 struct saved_vgpu *saved_find_vm(const struct saved *saved, const char *vm, uint32_t slot);
