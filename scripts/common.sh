@@ -34,6 +34,7 @@ libconfig libconfig-dev libconfig-devel
 smartcols libsmartcols-dev libsmartcols-devel
 jansson libjansson-dev jansson-devel
 +jq jq jq
++lspci pciutils pciutils
 +sqlite3 sqlite3 sqlite
 cmocka libcmocka-dev libcmocka-devel
 fuse3 libfuse3-dev fuse3-devel
