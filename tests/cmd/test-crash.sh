@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Commands that are killed, writes that lie, deadlines that pass: nothing is lost, nothing is
 # left over, and running the command again ends it well.
-# shellcheck source=tests/cmd/lib.sh disable=SC2016
+# shellcheck source=tests/cmd/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 
 U1=aaaaaaaa-0000-4000-8000-000000000001
