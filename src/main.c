@@ -19,13 +19,13 @@ static const struct command *const commands[] = {
 };
 
 /* Descriptors 0 to 2 must be taken, or the store would get one of them and a stray message
- * would be written into it. */
+ * would be written into it. Not for writing: output that goes nowhere is an error. */
 static void fill_standard_descriptors(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= 2);
 	close_fd(fd);
 }

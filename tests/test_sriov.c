@@ -110,7 +110,7 @@ static void success_that_changed_nothing_is_a_failure(void **state)
 
 	program(tree, "exit 0\n");
 	assert_int_equal(switch_to(tree, 4, 1, &err), -EIO);
-	assert_contains(err.message, "0000:e8:00.0 still has no VFs");
+	assert_contains(err.message, "0000:e8:00.0: it still has no VFs");
 	program(tree, "echo no such GPU >&2; exit 5\n");
 	assert_int_equal(switch_to(tree, 4, 1, &err), -EIO);
 	assert_contains(err.message, "status 5");

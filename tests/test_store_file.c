@@ -449,8 +449,8 @@ static void in_progress_is_what_a_living_process_holds_the_lock_of(void **state)
 	} cases[] = {
 		{ SAVED_CREATING, true },
 		{ SAVED_REMOVING, true },
-		{ SAVED_ACTIVE, false },
-		{ SAVED_STOPPED, false },
+		{ SAVED_ACTIVE, true },
+		{ SAVED_STOPPED, true },
 	};
 	struct record *record = *state;
 	struct store *store = record_open(record, STORE_CREATE);

@@ -177,7 +177,7 @@ static void whatever_is_escaped_is_printable_and_unambiguous(void **state)
 		  "che" },
 		{ "a\nb", "a\\x0ab" },
 		{ "\x1b[0m", "\\x1b[0m" },
-		{ "a\\nb", "a\\x5cnb" },
+		{ "a\\nb", "a\\nb" },
 		{ "\xff\xc3", "\\xff\\xc3" },
 		{ "\xe2\x80\xae", "\\xe2\\x80\\xae" },
 		{ "", "" },

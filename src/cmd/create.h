@@ -32,7 +32,8 @@ struct create {
 	struct create_slot *slots;
 	struct work *works; /* one per slot */
 	size_t n_slots;
-	struct store *store; /* NULL in a dry run on a host without one */
+	struct store *store; /* NULL on a host that has none yet */
+	bool rehearsal;      /* nothing is written: a dry run, or there is no store yet */
 	struct jobs *jobs;   /* NULL in a dry run */
 	bool wide;           /* the scan was the thorough one */
 	struct bdf *refused; /* VFs on which the driver said no */

@@ -68,7 +68,7 @@ static int check_existing(const struct create *c, const struct saved_vgpu *v,
 }
 
 /* A new place for a record whose own is taken or gone. */
-static int move_record(struct context *ctx, struct create *c, struct saved_vgpu *v, int vf,
+static int move_record(struct create *c, struct saved_vgpu *v, int vf,
 		       struct error *err)
 {
 	const struct vf *target = &c->view.host->vfs[vf];
@@ -79,7 +79,7 @@ static int move_record(struct context *ctx, struct create *c, struct saved_vgpu 
 		       bdf_format(&target->bdf, to));
 	v->vf = target->bdf;
 	v->vf_index = target->index;
-	if (ctx->dry_run)
+	if (c->rehearsal)
 		return 0;
 	r = store_set_place(c->store, v, err);
 	return r == 0 ? store_event(c->store, "move", v->uuid, detail, err) : r;
@@ -103,15 +103,15 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 		break;
 	case ACTION_ADOPT_VF:
 		slot->live = true;
-		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
+		return move_record(c, &slot->vgpu, verdict->vf, err);
 	case ACTION_CREATE:
 	case ACTION_MOVE:
 	case ACTION_ROLL_FORWARD:
-		r = ctx->dry_run ? 0 : work_lock(ctx, work, err);
+		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
 		if (r < 0 || verdict->vf < 0 ||
 		    bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
 			return r;
-		return move_record(ctx, c, &slot->vgpu, verdict->vf, err);
+		return move_record(c, &slot->vgpu, verdict->vf, err);
 	case ACTION_FORGET:
 	case ACTION_REPORT:
 		break;
@@ -210,7 +210,7 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 	slot->fresh = work->fresh = true;
 	work->vgpu = &slot->vgpu;
 	alloc_take(c->view.host, &c->usage, &place);
-	if (ctx->dry_run)
+	if (c->rehearsal)
 		return 0;
 	r = store_insert(c->store, &slot->vgpu, err);
 	if (r == 0)
@@ -302,12 +302,12 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 	size_t i;
 	int r = allocate_slots(c, err);
 
-	if (r == 0 && !ctx->dry_run)
+	if (r == 0 && !c->rehearsal)
 		r = store_begin(c->store, err);
 	if (r < 0)
 		return r;
 	r = fill_slots(ctx, c, &busy, err);
-	if (ctx->dry_run)
+	if (c->rehearsal)
 		return r;
 	if (r == 0 && anything_fresh(c))
 		r = create_remember(c, err);

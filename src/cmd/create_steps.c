@@ -23,14 +23,16 @@ void create_end(struct create *c)
 	free(c->learnt);
 }
 
-static int open_store(struct context *ctx, struct create *c, struct error *err)
+/* A store is made only once it is sure that there is something to record. */
+static int open_store(struct context *ctx, struct create *c, enum store_mode mode,
+		      struct error *err)
 {
-	enum store_mode mode = ctx->dry_run ? STORE_READ : STORE_CREATE;
 	int r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &c->store, err);
 
-	if (r == -ENOENT && ctx->dry_run)
-		return 0;
-	if (r == 0)
+	if (r == -ENOENT && mode != STORE_CREATE)
+		r = 0;
+	c->rehearsal = ctx->dry_run || !c->store;
+	if (c->store)
 		store_set_actor(c->store, ctx->actor);
 	return r;
 }
@@ -319,7 +321,7 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 
 	(void)clock_now(c->view.as_of, sizeof(c->view.as_of));
 	if (r == 0)
-		r = open_store(ctx, c, err);
+		r = open_store(ctx, c, ctx->dry_run ? STORE_READ : STORE_WRITE, err);
 	if (r == 0)
 		r = prepare(ctx, c, false, err);
 	if (r < 0 && err->kind == ERROR_NOT_FOUND && !c->wide)
@@ -332,8 +334,12 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 			return create_refuse(ctx, c, err);
 		else if (r == -ESTALE)
 			r = prepare(ctx, c, c->wide, err);
-		else if (r < 0 || ctx->dry_run || nothing_changed(c))
+		else if (r < 0 || ctx->dry_run)
 			return r;
+		else if (c->rehearsal)
+			r = open_store(ctx, c, STORE_CREATE, err);
+		else if (nothing_changed(c))
+			return 0;
 		else {
 			r = make_and_judge(ctx, c, err);
 			if (r == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "util/cleanup.h"
 #include "util/text.h"
 
 #define MAX_SECONDS 86400
@@ -140,66 +141,126 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The long option that ARG ("--vm", "--vm=x") names, NULL if there is none. */
-static const struct argp_option *find_option(const struct argp_option *options,
-					     const char *arg)
+/* How one option of the command line fits the tables. */
+struct looked_up {
+	const struct argp_option *option; /* NULL: there is none */
+	bool ambiguous;
+};
+
+/* Finds the long option that ARG ("--vm", "--vm=x", "--time") names or begins. */
+static void look_up(const struct argp_option *options, const char *arg,
+		    struct looked_up *ret)
 {
 	size_t len = strcspn(arg + 2, "=");
 
-	for (; options && (options->name || options->key || options->doc); options++)
-		if (options->name && strlen(options->name) == len &&
-		    !strncmp(options->name, arg + 2, len))
-			return options;
-	return NULL;
+	for (; options && (options->name || options->key || options->doc); options++) {
+		if (!options->name || strncmp(options->name, arg + 2, len))
+			continue;
+		ret->ambiguous = ret->option && strlen(options->name) != len;
+		if (!ret->option || strlen(options->name) == len)
+			ret->option = options;
+		if (strlen(options->name) == len)
+			return;
+	}
 }
 
-/* getopt knows what was wrong with ARG, but tells only stderr. */
-static int refuse_option(const struct argp *argp, const char *arg, struct error *err)
+/* The name nearest to that of ARG, "" if none is near. */
+static const char *near_option(const struct argp *argp, const char *arg)
 {
-	const struct argp_option *option = NULL;
+	const struct argp_option *tables[] = { argp->options, argp->children ?
+					       argp->children[0].argp->options : NULL };
+	const char *best = "";
+	unsigned least = 3;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		const struct argp_option *o = tables[i];
+
+		for (; o && (o->name || o->key || o->doc); o++)
+			if (o->name && text_distance(o->name, arg + 2) < least) {
+				least = text_distance(o->name, arg + 2);
+				best = o->name;
+			}
+	}
+	return best;
+}
+
+/* What is wrong with ARG, the option before NEXT (NULL at the end): fills ERR and returns
+ * true, or false where ARG is in order. *RET_SKIP says whether NEXT is its value. */
+static bool is_wrong(const struct argp *argp, const char *arg, const char *next,
+		     bool *ret_skip, struct error *err)
+{
+	struct looked_up found = { NULL, false };
 	char shown[256];
 
+	*ret_skip = false;
 	text_escape(shown, sizeof(shown), arg);
-	if (!strncmp(arg, "--", 2)) {
-		option = find_option(argp->options, arg);
-		if (!option && argp->children)
-			option = find_option(argp->children[0].argp->options, arg);
+	if (strncmp(arg, "--", 2)) {
+		if (arg[0] != '-' || !arg[1] || !arg[1 + strspn(arg + 1, "qv")])
+			return false;
+		(void)error_set(err, ERROR_USAGE, 0, "no option %s", shown);
+		return true;
 	}
-	if (option && option->arg)
+	look_up(argp->options, arg, &found);
+	if (argp->children)
+		look_up(argp->children[0].argp->options, arg, &found);
+	if (!found.option || found.ambiguous) {
+		const char *near = near_option(argp, arg);
+
+		(void)error_set(err, ERROR_USAGE, 0, "%s %s",
+				found.ambiguous ? "more than one option begins with" :
+						  "no option", shown);
+		if (*near)
+			error_hint(err, "did you mean --%s?", near);
+		return true;
+	}
+	*ret_skip = found.option->arg && !strchr(arg, '=');
+	if (*ret_skip && !next)
 		(void)error_set(err, ERROR_USAGE, 0, "%s needs a value, %s", shown,
-				option->arg);
-	else if (option)
+				found.option->arg);
+	else if (!found.option->arg && strchr(arg, '='))
 		(void)error_set(err, ERROR_USAGE, 0, "%s takes no value", shown);
-	else if (arg[0] == '-')
-		(void)error_set(err, ERROR_USAGE, 0, "no option %s, or its value is missing",
-				shown);
 	else
-		(void)error_set(err, ERROR_USAGE, 0, "unexpected argument '%s'", shown);
-	return -EINVAL;
+		return false;
+	return true;
+}
+
+/* argp and getopt know what is wrong, but tell only stderr; this finds it again. */
+static void blame(const struct argp *argp, int argc, char **argv, struct error *err)
+{
+	bool skip;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		if (is_wrong(argp, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &skip, err))
+			return;
+		i += skip;
+	}
+	(void)error_set(err, ERROR_USAGE, 0, "this command line cannot be understood");
 }
 
 static int run_parser(const struct argp *argp, unsigned flags, int argc, char **argv,
 		      int *index, struct parse *p)
 {
+	_cleanup_(freep) char **order = calloc((size_t)argc + 1, sizeof(*order));
 	struct error *err = p->err;
+	char shown[256];
 	int r;
 
+	if (!order)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read the command line");
+	memcpy(order, argv, (size_t)argc * sizeof(*order)); /* getopt sorts argv */
 	err->message[0] = err->hint[0] = '\0';
 	r = argp_parse(argp, argc, argv, flags | ARGP_NO_ERRS | ARGP_NO_HELP, index, p);
-	if (!r)
-		return 0;
-	if (!err->message[0]) {
-		int at = *index < argc ? *index : argc - 1;
-
-		/* The index is that of the next argument, but within "-xyz". */
-		if (*index > 1 && (*index >= argc || argv[*index - 1][0] == '-'))
-			at = *index - 1;
-		if (r == ENOMEM)
-			(void)error_set(err, ERROR_SYSTEM, ENOMEM, "read the command line");
-		else
-			(void)refuse_option(argp, argv[at], err);
-	}
-	return -r;
+	if (r == ENOMEM)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read the command line");
+	if (r && !err->message[0])
+		blame(argp, argc, order, err);
+	if (r || *index >= argc || p->help || (flags & ARGP_IN_ORDER))
+		return -r;
+	(void)error_set(err, ERROR_USAGE, 0, "unexpected argument '%s'",
+			text_escape(shown, sizeof(shown), argv[*index]));
+	return -EINVAL;
 }
 
 int command_parse(struct context *ctx, const struct argp *command, int argc, char **argv,

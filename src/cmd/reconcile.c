@@ -14,8 +14,6 @@
 #include "util/lock.h"
 #include "util/text.h"
 
-#define POLL_MS 50
-
 enum { OPT_WAIT = 0x200, OPT_GPU };
 
 static const struct argp_option options[] = {
@@ -59,11 +57,13 @@ static void reconcile_end(struct reconcile *rc)
 
 /* Its own reason, and where that is a GPU's virtual functions, what became of those. */
 static void explain(struct reconcile *rc, const struct saved_vgpu *v, const struct item *item,
-		    char *buf, size_t size)
+		    const struct verdict *verdict, char *buf, size_t size)
 {
 	const struct sriov_try *try = reconcile_find_try(rc, &v->gpu);
 
-	if (item->work.done && item->work.r < 0)
+	if (verdict->reason == REASON_NOT_OFFERED)
+		(void)reason_sentence(v, verdict->reason, buf, size);
+	else if (item->work.done && item->work.r < 0)
 		(void)text_copy(buf, size, item->work.err.message);
 	else if (try && try->r < 0 && !item->work.done)
 		(void)text_copy(buf, size, try->err.message);
@@ -93,7 +93,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	}
 	o->row.verdict = item->verdict;
 	if (!rc->jobs && count_planned(&item->verdict, s)) {
-		explain(rc, v, item, o->error, sizeof(o->error));
+		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 		return;
 	}
 	made = item->work.done && item->work.r == 0;
@@ -103,7 +103,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 						   REASON_NOT_OFFERED, item->verdict.vf };
 	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
 	    item->verdict.reason == REASON_VF_GONE)
-		explain(rc, v, item, o->error, sizeof(o->error));
+		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 	if (made || item->verdict.action == ACTION_ADOPT_VF ||
 	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
@@ -214,28 +214,6 @@ static int settle_and_report(struct context *ctx, struct reconcile *rc, struct e
 	return report(ctx, rc, err);
 }
 
-/* Whoever is making or removing something right now is let finish, within the timeout; what
- * still goes on after that is left alone and reported. */
-static int load_idle(struct context *ctx, struct reconcile *rc, struct error *err)
-{
-	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
-	bool busy;
-	size_t i;
-	int r;
-
-	do {
-		saved_free(rc->view.saved);
-		rc->view.saved = NULL;
-		r = store_load(rc->store, &rc->view.saved, err);
-		busy = false;
-		for (i = 0; r == 0 && i < rc->view.saved->n_vgpus; i++)
-			busy = busy || rc->view.saved->vgpus[i].in_progress;
-		if (busy && !ctx->dry_run && clock_monotonic_ms() < deadline)
-			clock_sleep_ms(POLL_MS);
-	} while (r == 0 && busy && !ctx->dry_run && clock_monotonic_ms() < deadline);
-	return r;
-}
-
 /* A second reconcile waits for the first and then finds nothing to do. */
 static int take_turn(struct context *ctx, struct reconcile *rc, struct error *err)
 {
@@ -262,7 +240,7 @@ static int load(struct context *ctx, struct reconcile *rc, struct error *err)
 	r = take_turn(ctx, rc, err);
 	if (r == 0)
 		r = store_quick_check(rc->store, err);
-	return r == 0 ? load_idle(ctx, rc, err) : r;
+	return r == 0 ? store_load(rc->store, &rc->view.saved, err) : r;
 }
 
 /* No store: nothing is saved, which is soon told. */

@@ -163,16 +163,16 @@ static int check_one(struct context *ctx, struct removal *m, struct work *w,
 		&m->view.plan.verdicts[w->vgpu - m->view.saved->vgpus];
 	char why[256];
 
+	if (w->vgpu->in_progress) {
+		int r = wait_until_idle(ctx, w->vgpu, err);
+
+		return r < 0 ? r : -ESTALE;
+	}
 	if (v->state == STATE_STUCK || v->state == STATE_CONFLICT) {
 		(void)error_set(err, ERROR_CONFLICT, 0, "%s: %s", w->vgpu->uuid,
 				reason_sentence(w->vgpu, v->reason, why, sizeof(why)));
 		error_hint(err, "'vgpumgr show %.8s' tells about it", w->vgpu->uuid);
 		return -EBUSY;
-	}
-	if (w->vgpu->in_progress) {
-		int r = wait_until_idle(ctx, w->vgpu, err);
-
-		return r < 0 ? r : -ESTALE;
 	}
 	return 0;
 }

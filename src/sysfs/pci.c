@@ -63,7 +63,8 @@ int pci_read_device(int devices_fd, struct gpu *gpu, struct error *err)
 
 int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
 {
-	char name[BDF_SIZE], path[64], text[ATTR_SIZE];
+	char name[BDF_SIZE], path[64], text[ATTR_SIZE], where[512], shown[128];
+	uint32_t node;
 	int r = pci_read_device(devices_fd, gpu, err);
 
 	if (r < 0)
@@ -82,12 +83,13 @@ int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
 	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (r == 0) {
-		uint32_t node;
-
-		if (parse_u32(text, &node) && node < INT32_MAX)
-			gpu->numa_node = (int)node;
-	}
+	if (r == -ENOENT || !strcmp(text, "-1"))
+		return 0;
+	if (!parse_u32(text, &node) || node > INT32_MAX)
+		return error_set(err, ERROR_SYSTEM, EPROTO, "%s holds '%s', no NUMA node",
+				 sysfs_path(devices_fd, path, where, sizeof(where)),
+				 text_escape(shown, sizeof(shown), text));
+	gpu->numa_node = (int)node;
 	return 0;
 }
 

@@ -121,7 +121,7 @@ bool text_is_printable(const char *text, size_t len)
 /* How many bytes the next character of TEXT takes, in it and escaped. */
 static size_t escaped_at(const char *text, size_t left, size_t *ret_taken)
 {
-	size_t n = *text == '\\' ? 0 : printable_at(text, left);
+	size_t n = printable_at(text, left);
 
 	*ret_taken = n ? n : 1;
 	return n ? n : 4;

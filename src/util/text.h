@@ -20,8 +20,8 @@ bool text_starts_nocase(const char *text, const char *prefix);
  * bidirectional override or isolate (U+200E-200F, U+202A-202E, U+2066-2069)? */
 bool text_is_printable(const char *text, size_t len);
 
-/* Writes TEXT to BUF with whatever text_is_printable() refuses, and the backslash, as
- * \xHH. Ends in "..." where BUF is too small. Returns BUF. Four bytes for each of TEXT are enough. */
+/* Writes TEXT to BUF with whatever text_is_printable() refuses as \xHH. Escaping what is
+ * escaped already changes nothing, so that every layer may. Ends in "..." where BUF is too small. Returns BUF. Four bytes for each of TEXT are enough. */
 const char *text_escape(char *buf, size_t size, const char *text);
 
 /* How many insertions, deletions, replacements and swaps of neighbours turn A into B,
