@@ -6,6 +6,7 @@
 #include "cmd/rows.h"
 #include "cmd/work.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define SHORTEST_PREFIX 8
@@ -114,6 +115,8 @@ static int open_view(struct context *ctx, struct view *view, struct store *store
 		     struct error *err)
 {
 	int r = context_scan(ctx, SCAN_NAMES, &view->host, err);
+
+	(void)clock_now(view->as_of, sizeof(view->as_of));
 
 	if (r == 0)
 		r = store_load(store, &view->saved, err);

@@ -90,6 +90,7 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 			 struct create_slot *slot, struct work *work, struct error *err)
 {
 	const struct verdict *verdict = &c->view.plan.verdicts[v - c->view.saved->vgpus];
+	const struct live_vgpu *live = host_find_live(c->view.host, v->uuid);
 	char why[256];
 	int r;
 
@@ -108,6 +109,12 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 	case ACTION_MOVE:
 	case ACTION_ROLL_FORWARD:
 		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
+		if (r == 0 && live) { /* made by one that could not say so any more */
+			work->done = true;
+			work->made = (struct vgpu_made){ .type_id = live->type_id,
+							 .present = true };
+			return 0;
+		}
 		if (r < 0 || verdict->vf < 0 ||
 		    bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
 			return r;

@@ -168,7 +168,7 @@ static int make(struct context *ctx, struct create *c, struct error *err)
 	int r = 0;
 
 	for (i = 0; i < c->n_slots && r == 0; i++)
-		if (!c->slots[i].live)
+		if (!c->slots[i].live && !c->works[i].done)
 			r = work_queue_make(ctx, c->jobs, &c->works[i], i,
 					    c->slots[i].fresh, err);
 	return r == 0 ? works_wait(c->jobs, c->works, c->n_slots, err) : r;

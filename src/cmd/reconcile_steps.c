@@ -291,8 +291,8 @@ static int verify_due(struct reconcile *rc, struct error *err)
 				"its record was changed by another process");
 		give_up(&rc->items[i].work, -ESTALE, &changed);
 	}
-	if (r == 0)
-		saved->generation = now->generation;
+	/* The generation of the first load stays what is compared with: others than these
+	 * may have changed, too. */
 	return r;
 }
 

@@ -192,7 +192,8 @@ static bool needs_switch(const struct sriov *s, const struct gpu *gpu)
 	return gpu->n_vfs != gpu->total_vfs || gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
 }
 
-static int check_target(const struct sriov *s, struct target *t, struct error *err)
+static int check_target(int root_fd, const struct sriov *s, struct target *t,
+			struct error *err)
 {
 	const struct live_vgpu *live = vgpu_on(s->view.host, t->gpu);
 	char name[BDF_SIZE], buf[512];
@@ -214,6 +215,12 @@ static int check_target(const struct sriov *s, struct target *t, struct error *e
 		error_hint(err, "'vgpumgr list --gpu %s' shows what is on it", name);
 		return -EBUSY;
 	}
+	if (s->args.verb == VERB_DISABLE && t->gpu->n_vfs) {
+		int r = sriov_refuse_held(root_fd, s->view.host, t->gpu, err);
+
+		if (r < 0)
+			return error_context(err, "%s", name);
+	}
 	if (partial) {
 		(void)error_set(err, ERROR_CONFLICT, 0, "%s has %zu of %u VFs enabled; the "
 				"number can only change from 0", name, t->gpu->n_vfs,
@@ -234,7 +241,7 @@ static void check_targets(struct context *ctx, struct sriov *s)
 		struct error err;
 		char buf[512];
 
-		if (check_target(s, t, &err) == 0)
+		if (check_target(ctx->root_fd, s, t, &err) == 0)
 			continue;
 		t->skipped = true;
 		if (s->args.all && untouchable(t->gpu, buf, sizeof(buf))) {

@@ -38,15 +38,33 @@ static int look(int root_fd, const struct sriov_job *job, struct host **ret,
 	return 0;
 }
 
-/* Switching unbinds the PF: whatever lives on it would die, so nothing may. */
-static int refuse_busy(int root_fd, const struct host *host, const struct gpu *gpu,
-		       struct error *err)
+int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
+		      struct error *err)
 {
 	_cleanup_(freep) struct held_device *vfs = calloc(gpu->n_vfs + 1, sizeof(*vfs));
 	_cleanup_(freep) struct holder *holders = calloc(gpu->n_vfs + 1, sizeof(*holders));
 	char vf[BDF_SIZE], who[512];
 	size_t i;
 	int r;
+
+	if (!vfs || !holders)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "look for users of VFs");
+	for (i = 0; i < gpu->n_vfs; i++)
+		vfs[i].bdf = host->vfs[gpu->first_vf + i].bdf;
+	r = gpu->n_vfs ? holders_find(root_fd, vfs, gpu->n_vfs, holders, err) : 0;
+	for (i = 0; i < gpu->n_vfs && r == 0; i++)
+		if (holders[i].in_use)
+			r = error_set(err, ERROR_IN_USE, EBUSY, "its VF %s is held by %s",
+				      bdf_format(&vfs[i].bdf, vf),
+				      holder_describe(&holders[i], who, sizeof(who)));
+	return r;
+}
+
+/* Switching unbinds the PF: whatever lives on it would die, so nothing may. */
+static int refuse_busy(int root_fd, const struct host *host, const struct gpu *gpu,
+		       struct error *err)
+{
+	size_t i;
 
 	for (i = 0; i < host->n_live; i++)
 		if (host->live[i].gpu == gpu - host->gpus)
@@ -55,21 +73,7 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 					 host->live[i].uuid[0] ? host->live[i].uuid :
 								 "without UUID",
 					 host->live[i].parent_name);
-	if (!vfs || !holders)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "look for users of VFs");
-	for (i = 0; i < gpu->n_vfs; i++)
-		vfs[i].bdf = host->vfs[gpu->first_vf + i].bdf;
-	if (!gpu->n_vfs)
-		return 0;
-	r = holders_find(root_fd, vfs, gpu->n_vfs, holders, err);
-	if (r < 0)
-		return r;
-	for (i = 0; i < gpu->n_vfs; i++)
-		if (holders[i].in_use)
-			return error_set(err, ERROR_IN_USE, EBUSY, "its VF %s is held by %s",
-					 bdf_format(&vfs[i].bdf, vf),
-					 holder_describe(&holders[i], who, sizeof(who)));
-	return 0;
+	return sriov_refuse_held(root_fd, host, gpu, err);
 }
 
 /* Only what our own run left unbound is bound again. */

@@ -19,6 +19,10 @@ struct sriov_tool {
 	const char *program; /* sriov-manage, below the root; may be absent there */
 };
 
+/* ERROR_IN_USE where somebody has one of the GPU's VFs open. */
+int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
+		      struct error *err);
+
 /* Switches, one GPU at a time on a host (a lock that the program inherits), and judges by
  * sysfs alone: that many VFs, all of them showing vGPU types, within the deadline. Refuses a
  * PF that has a vGPU (ERROR_CONFLICT) or whose VFs somebody holds (ERROR_IN_USE). A PF that
