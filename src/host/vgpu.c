@@ -11,7 +11,7 @@
 #include "util/text.h"
 
 /* The directory of the wanted type: where the last VF of this GPU had it, else by name. */
-static int resolve(int types_fd, const struct vgpu_make *make, struct type_memo *memo,
+static int resolve(int types_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		   char ret[TYPE_DIR_SIZE], struct error *err)
 {
 	int r;
@@ -79,16 +79,33 @@ static void explain(int r, struct error *err)
 		error_hint(err, "'dmesg | grep NVRM' shows why the driver refused");
 }
 
-int vgpu_make(int root_fd, const struct vgpu_make *make, struct type_memo *memo,
+/* The parent's directory: beside the last one, or by its link on the bus. */
+static int open_parent(int root_fd, const struct bdf *vf, struct gpu_memo *memo,
+		       struct error *err)
+{
+	char path[64], name[BDF_SIZE];
+	int fd = -1;
+
+	(void)bdf_format(vf, name);
+	if (memo->port_fd >= 0)
+		fd = sysfs_walk(memo->port_fd, name, NULL);
+	if (fd >= 0)
+		return fd;
+	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", name);
+	fd = sysfs_walk(root_fd, path, err);
+	if (fd >= 0 && memo->port_fd < 0)
+		memo->port_fd = sysfs_walk(fd, "..", NULL);
+	return fd;
+}
+
+int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	      struct vgpu_made *ret, struct error *err)
 {
 	_cleanup_(closep) int parent_fd = -1, types_fd = -1;
-	char path[64], name[BDF_SIZE];
 	int r;
 
 	*ret = (struct vgpu_made){ .present = false };
-	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", bdf_format(&make->vf, name));
-	parent_fd = sysfs_walk(root_fd, path, err);
+	parent_fd = open_parent(root_fd, &make->vf, memo, err);
 	if (parent_fd < 0)
 		return parent_fd;
 	types_fd = sysfs_walk(parent_fd, "mdev_supported_types", err);

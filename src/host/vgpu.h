@@ -21,16 +21,19 @@ struct vgpu_made {
 	bool absent;  /* it surely is not: its parent is there and the bus has no such UUID */
 };
 
-/* Where the last type that was resolved is found: all VFs of a GPU agree on that. Zero at
- * first, and one for each GPU. */
-struct type_memo {
+/* What holds for the next VF of the same GPU, too: where its functions are, and where the
+ * last type that was resolved is found. MEMO_NONE at first, and one for each GPU. */
+struct gpu_memo {
 	char type_name[TYPE_NAME_SIZE], dir[TYPE_DIR_SIZE];
+	int port_fd; /* the directory its functions are in */
 };
+
+#define MEMO_NONE { "", "", -1 }
 
 /* Makes a vGPU and verifies it. MEMO is for the VFs of one GPU. RET is filled on failure, too. Errors: -ENOENT where the parent or the type is not there,
  * ERROR_CAPACITY where the driver has no room, ERROR_CONFLICT where the UUID is live
  * otherwise, else the errno of the write. May block for as long as the driver does. */
-int vgpu_make(int root_fd, const struct vgpu_make *make, struct type_memo *memo,
+int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	      struct vgpu_made *ret, struct error *err);
 
 /* Removes UUID and waits until neither the bus nor its parent has it. A device that is gone

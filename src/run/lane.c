@@ -67,7 +67,7 @@ int lane_receive(int sock, void *message, size_t size, int *ret_fd)
 }
 
 static void run_job(int root_fd, const struct sriov_tool *tool, const struct job *job,
-		    int hold_fd, struct type_memo *memo, struct job_result *ret)
+		    int hold_fd, struct gpu_memo *memo, struct job_result *ret)
 {
 	*ret = (struct job_result){ .tag = job->tag };
 	switch (job->kind) {
@@ -88,7 +88,7 @@ static void run_job(int root_fd, const struct sriov_tool *tool, const struct job
 static void __attribute__((noreturn)) work(int root_fd, const struct sriov_tool *tool,
 					   int requests, int reply)
 {
-	struct type_memo memo = { "", "" }; /* a lane serves one GPU */
+	struct gpu_memo memo = MEMO_NONE; /* a lane serves one GPU */
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 
 	(void)sigaction(SIGCHLD, &dfl, NULL);

@@ -332,22 +332,30 @@ void store_set_actor(struct store *store, const char *actor)
 	store->actor = actor;
 }
 
+/* History may be long, and nothing depends on it. */
 int store_quick_check(struct store *store, struct error *err)
 {
-	sqlite3_stmt *s = NULL;
-	const char *found;
+	static const char *const checks[] = { "PRAGMA quick_check(vgpu)",
+					      "PRAGMA quick_check(gpu)",
+					      "PRAGMA quick_check(meta)" };
+	size_t i;
 	int r = 0;
 
-	if (sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &s, NULL) ||
-	    sqlite3_step(s) != SQLITE_ROW) {
-		r = store_fail(store, err, "check");
-	} else {
-		found = (const char *)sqlite3_column_text(s, 0);
-		if (!found || strcmp(found, "ok"))
-			r = error_set(err, ERROR_STORE, 0, "%s is damaged: %s",
-				      store->place->file, found ? found : "unreadable");
+	for (i = 0; i < ARRAY_SIZE(checks) && r == 0; i++) {
+		sqlite3_stmt *s = NULL;
+		const char *found;
+
+		if (sqlite3_prepare_v2(store->db, checks[i], -1, &s, NULL) ||
+		    sqlite3_step(s) != SQLITE_ROW) {
+			r = store_fail(store, err, "check");
+		} else {
+			found = (const char *)sqlite3_column_text(s, 0);
+			if (!found || strcmp(found, "ok"))
+				r = error_set(err, ERROR_STORE, 0, "%s is damaged: %s",
+					      store->place->file, found ? found : "unreadable");
+		}
+		(void)sqlite3_finalize(s);
 	}
-	(void)sqlite3_finalize(s);
 	return r;
 }
 

@@ -35,7 +35,7 @@ bool store_is_writable(const struct store *store);
 /* Who the event table shall name. Borrowed until store_close(). */
 void store_set_actor(struct store *store, const char *actor);
 
-/* Looks for damage; ERROR_STORE says what was found first. */
+/* Looks for damage in what a restore needs; ERROR_STORE says what was found first. */
 int store_quick_check(struct store *store, struct error *err);
 
 /* All that is saved, as of one moment. */

@@ -52,37 +52,83 @@ static int make_room(struct vf **vfs, size_t wanted, size_t *room)
 	return 0;
 }
 
+/* Where the link of the VF with VF->index leads. */
+static int read_virtfn(int gpu_fd, struct vf *vf, struct error *err)
+{
+	char name[24], target[64], path[512];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "virtfn%u", vf->index);
+	r = sysfs_link_name(gpu_fd, name, target, sizeof(target), err);
+	if (r == 0 && !bdf_parse(target, &vf->bdf))
+		r = error_set(err, ERROR_SYSTEM, EPROTO, "%s does not point to a PCI function",
+			      sysfs_path(gpu_fd, name, path, sizeof(path)));
+	return r;
+}
+
+static int32_t routing_id(const struct vf *vf)
+{
+	return vf->bdf.bus << 8 | vf->bdf.device << 3 | vf->bdf.function;
+}
+
+/* Addresses of VFs are a first one and a stride, by the SR-IOV specification, which is how
+ * the kernel makes the links as well: the first, the second and the last tell all of them.
+ * False where they do not. */
+static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
+{
+	struct vf *second = &vfs[1], *last = &vfs[n - 1];
+	int32_t stride;
+	size_t i;
+
+	if (n < 4 || read_virtfn(gpu_fd, vfs, NULL) < 0 ||
+	    read_virtfn(gpu_fd, second, NULL) < 0 || read_virtfn(gpu_fd, last, NULL) < 0)
+		return false;
+	stride = routing_id(second) - routing_id(vfs);
+	if (second->index != vfs->index + 1 || vfs->bdf.domain != last->bdf.domain ||
+	    routing_id(last) - routing_id(vfs) !=
+		    stride * (int32_t)(last->index - vfs->index))
+		return false;
+	for (i = 2; i < n - 1; i++) {
+		int32_t id = routing_id(vfs) + stride * (int32_t)(vfs[i].index - vfs->index);
+
+		vfs[i].bdf = (struct bdf){ vfs->bdf.domain, (uint8_t)(id >> 8),
+					   (uint8_t)(id >> 3 & 31), (uint8_t)(id & 7) };
+	}
+	return true;
+}
+
 int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t *room,
 		   struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
-	size_t i, first = *n;
+	size_t i, first = *n, end;
 	int bad = 0, r = sysfs_list(gpu_fd, ".", &names, err);
 
 	if (r < 0)
 		return r;
 	for (i = 0; i < names.n; i++) {
 		struct vf vf = { .gpu = gpu };
-		char target[64], path[512];
 
 		if (!parse_virtfn(names.names[i], &vf.index))
 			continue;
-		r = sysfs_link_name(gpu_fd, names.names[i], target, sizeof(target), err);
-		if (r == 0 && !bdf_parse(target, &vf.bdf))
-			r = error_set(err, ERROR_SYSTEM, EPROTO,
-				      "%s does not point to a PCI function",
-				      sysfs_path(gpu_fd, names.names[i], path,
-						 sizeof(path)));
-		if (r < 0) {
-			bad = r == -ENOENT ? bad : r; /* gone since it was listed */
-			continue;
-		}
 		if (make_room(vfs, *n + 1, room) < 0)
 			return error_set(err, ERROR_SYSTEM, ENOMEM, "list VFs");
 		(*vfs)[(*n)++] = vf;
 	}
-	if (*n > first)
-		qsort(*vfs + first, *n - first, sizeof(**vfs), compare_index);
+	end = *n;
+	if (end > first)
+		qsort(*vfs + first, end - first, sizeof(**vfs), compare_index);
+	if (derive_vfs(gpu_fd, *vfs + first, end - first))
+		return 0;
+	for (i = *n = first; i < end; i++) {
+		struct vf vf = (*vfs)[i];
+
+		r = read_virtfn(gpu_fd, &vf, err);
+		if (r == 0)
+			(*vfs)[(*n)++] = vf;
+		else if (r != -ENOENT) /* gone since it was listed */
+			bad = r;
+	}
 	return bad;
 }
 
