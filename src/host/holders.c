@@ -59,8 +59,8 @@ static int look_at_device(int root_fd, const struct held_device *device, struct 
 	find_nodes(fd, nodes);
 	r = device->uuid[0] ? sysfs_read(fd, "nvidia/vm_name", name, sizeof(name), err) :
 			      -ENOENT;
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+	if (r < 0) /* it may be on its way out */
+		return r == -ENOENT || r == -ENODEV ? 0 : r;
 	(void)text_copy(holder->vm_name, sizeof(holder->vm_name), name);
 	holder->in_use = name[strspn(name, " \t\n")] != '\0';
 	return 0;
