@@ -22,6 +22,12 @@ struct create_slot {
 	bool live;  /* was there, as asked for, before it */
 };
 
+/* A record made by this call. */
+struct own_record {
+	char uuid[UUID_SIZE];
+	int lock_fd; /* while no slot's work has it, else -1 */
+};
+
 /* A call of create under way. */
 struct create {
 	struct create_args args;
@@ -38,6 +44,8 @@ struct create {
 	bool wide;           /* the scan was the thorough one */
 	struct bdf *refused; /* VFs on which the driver said no */
 	size_t n_refused;
+	struct own_record *mine; /* all that this call has recorded, in whatever attempt */
+	size_t n_mine;
 	bool *learnt; /* per GPU: its catalog was read and is to be remembered */
 };
 
@@ -57,6 +65,10 @@ int create_remember(struct create *c, struct error *err);
 /* Takes back the slots recorded by this call. ONLY_REFUSED: just those on which the driver
  * had no room, so that they can be placed elsewhere. */
 int create_undo(struct context *ctx, struct create *c, bool only_refused, struct error *err);
+
+/* Before the slots are forgotten or filled anew: keeps the locks of this call's own records
+ * and lets go of the others. */
+void create_release(struct create *c);
 
 /* Says why there is no room, per GPU. Returns -ENOSPC. */
 int create_refuse(struct context *ctx, const struct create *c, struct error *err);

@@ -202,6 +202,61 @@ int create_remember(struct create *c, struct error *err)
 	return r;
 }
 
+/* Records of an earlier attempt of this same call: their locks are ours already. */
+static struct own_record *find_mine(struct create *c, const char *uuid)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_mine; i++)
+		if (!strcmp(c->mine[i].uuid, uuid))
+			return &c->mine[i];
+	return NULL;
+}
+
+static int note_mine(struct create *c, const char *uuid, struct error *err)
+{
+	struct own_record *grown = reallocarray(c->mine, c->n_mine + 1, sizeof(*grown));
+
+	if (!grown)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+	c->mine = grown;
+	grown[c->n_mine].lock_fd = -1; /* the slot's work has it */
+	(void)text_copy(grown[c->n_mine++].uuid, UUID_SIZE, uuid);
+	return 0;
+}
+
+static bool take_mine(struct create *c, const struct saved_vgpu *v, struct create_slot *slot,
+	       struct work *work)
+{
+	const struct live_vgpu *live = host_find_live(c->view.host, v->uuid);
+	struct own_record *mine = find_mine(c, v->uuid);
+
+	if (!mine)
+		return false;
+	slot->vgpu = *v;
+	slot->fresh = work->fresh = true;
+	work->vgpu = &slot->vgpu;
+	work->lock_fd = TAKE_FD(mine->lock_fd);
+	work->done = live != NULL;
+	if (live)
+		work->made = (struct vgpu_made){ .type_id = live->type_id, .present = true };
+	return true;
+}
+
+void create_release(struct create *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_slots; i++) {
+		struct work *w = &c->works[i];
+		struct own_record *mine = w->vgpu ? find_mine(c, w->vgpu->uuid) : NULL;
+
+		if (mine && w->lock_fd >= 0 && mine->lock_fd < 0)
+			mine->lock_fd = TAKE_FD(w->lock_fd);
+		work_unlock(w);
+	}
+}
+
 static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		    struct create_slot *slot, struct work *work, struct error *err)
 {
@@ -222,6 +277,8 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 	r = store_insert(c->store, &slot->vgpu, err);
 	if (r == 0)
 		r = work_lock(ctx, work, err);
+	if (r == 0)
+		r = note_mine(c, slot->vgpu.uuid, err);
 	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", slot->vgpu.profile,
 		       bdf_format(&slot->vgpu.vf, vf), slot->vgpu.vm, slot->vgpu.slot);
 	return r == 0 ? store_event(c->store, "create-intent", slot->vgpu.uuid, detail, err) :
@@ -267,6 +324,8 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 			continue;
 		}
 		r = check_existing(c, v, err);
+		if (r == 0 && take_mine(c, v, &c->slots[i], &c->works[i]))
+			continue;
 		if (r == 0 && !v->in_progress)
 			r = take_existing(ctx, c, v, &c->slots[i], &c->works[i], err);
 		if (v->in_progress || (r == -ETIMEDOUT && err->kind == ERROR_TIMEOUT)) {
@@ -306,7 +365,6 @@ static bool anything_fresh(const struct create *c)
 int create_reserve(struct context *ctx, struct create *c, struct error *err)
 {
 	struct saved_vgpu busy;
-	size_t i;
 	int r = allocate_slots(c, err);
 
 	if (r == 0 && !c->rehearsal)
@@ -314,16 +372,16 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 	if (r < 0)
 		return r;
 	r = fill_slots(ctx, c, &busy, err);
-	if (c->rehearsal)
-		return r;
+	if (r == 0 && c->rehearsal)
+		return 0;
 	if (r == 0 && anything_fresh(c))
 		r = create_remember(c, err);
 	if (r == 0)
 		return store_commit(c->store, err);
 	/* First the locks: another process may be given the row numbers anew. */
-	for (i = 0; i < c->n_slots; i++)
-		work_unlock(&c->works[i]);
-	store_rollback(c->store);
+	create_release(c);
+	if (!c->rehearsal)
+		store_rollback(c->store);
 	if (r == -ESTALE) {
 		int waited = wait_until_idle(ctx, &busy, err);
 

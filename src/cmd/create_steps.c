@@ -13,6 +13,8 @@
 
 void create_end(struct create *c)
 {
+	size_t i;
+
 	works_free(c->works, c->n_slots);
 	jobs_free(c->jobs);
 	store_close(c->store);
@@ -21,6 +23,9 @@ void create_end(struct create *c)
 	free(c->slots);
 	free(c->refused);
 	free(c->learnt);
+	for (i = 0; i < c->n_mine; i++)
+		close_fd(c->mine[i].lock_fd);
+	free(c->mine);
 }
 
 /* A store is made only once it is sure that there is something to record. */
@@ -298,11 +303,58 @@ static int make_and_judge(struct context *ctx, struct create *c, struct error *e
 
 static void forget_slots(struct create *c)
 {
+	create_release(c);
 	works_free(c->works, c->n_slots);
 	free(c->slots);
 	c->works = NULL;
 	c->slots = NULL;
 	c->n_slots = 0;
+}
+
+/* There is no room for all: what earlier attempts of this call have made goes again. */
+static int abandon(struct context *ctx, struct create *c, struct error *err)
+{
+	size_t i, n = 0;
+	int r;
+
+	forget_slots(c);
+	c->slots = calloc(c->n_mine + 1, sizeof(*c->slots));
+	c->works = calloc(c->n_mine + 1, sizeof(*c->works));
+	if (!c->slots || !c->works)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "create");
+	r = load(c, err);
+	for (i = 0; i < c->n_mine && r == 0; i++) {
+		const struct saved_vgpu *v = saved_find(c->view.saved, c->mine[i].uuid);
+		struct create_slot *slot = &c->slots[n];
+
+		if (!v)
+			continue; /* taken back before */
+		slot->vgpu = *v;
+		slot->fresh = true;
+		c->works[n] = WORK_NONE;
+		c->works[n].vgpu = &slot->vgpu;
+		c->works[n].lock_fd = TAKE_FD(c->mine[i].lock_fd);
+		c->works[n].done = true;
+		c->works[n].made.absent = vgpu_is_gone(ctx->root_fd, v->uuid, &v->vf);
+		c->works[n].made.present = !c->works[n].made.absent;
+		n++;
+	}
+	c->n_slots = n;
+	return r == 0 && n ? create_undo(ctx, c, false, err) : r;
+}
+
+/* Says why there is no room, and leaves nothing behind. */
+static int refuse(struct context *ctx, struct create *c, struct error *err)
+{
+	struct error undo_err;
+	int r = create_refuse(ctx, c, err);
+
+	if (!c->n_mine)
+		return r;
+	if (abandon(ctx, c, &undo_err) < 0)
+		warning("%s", undo_err.message);
+	context_publish(ctx, c->store, c->view.host->machine_id);
+	return r;
 }
 
 static bool nothing_changed(const struct create *c)
@@ -317,6 +369,7 @@ static bool nothing_changed(const struct create *c)
 
 int create_do(struct context *ctx, struct create *c, struct error *err)
 {
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
 	int r = ctx->dry_run ? 0 : context_start_jobs(ctx, &c->jobs, err);
 
 	(void)clock_now(c->view.as_of, sizeof(c->view.as_of));
@@ -331,9 +384,12 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 		if (r == -ENOSPC && !c->wide)
 			r = prepare(ctx, c, true, err);
 		else if (r == -ENOSPC)
-			return create_refuse(ctx, c, err);
-		else if (r == -ESTALE)
+			return refuse(ctx, c, err);
+		else if (r == -ESTALE && look_again_until(deadline))
 			r = prepare(ctx, c, c->wide, err);
+		else if (r == -ESTALE)
+			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+					 "other processes keep changing this VM's vGPUs");
 		else if (r < 0 || ctx->dry_run)
 			return r;
 		else if (c->rehearsal)

@@ -8,6 +8,7 @@
 struct item {
 	struct work work;
 	struct verdict verdict; /* as last planned; final once it is queued */
+	bool settled;           /* what the record must say is written already */
 	bool moved;             /* its record names another VF since this run */
 	bool vanished;          /* its record was removed meanwhile */
 };

@@ -155,6 +155,48 @@ static bool changes_vf(const struct reconcile *rc, size_t i)
 	return !bdf_equal(&vf->bdf, &rc->view.saved->vgpus[i].vf);
 }
 
+/* The device is there, by our doing or somebody else's: what must the record say? */
+static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *item,
+		       const struct live_vgpu *live, struct error *err)
+{
+	char detail[128], place[BDF_SIZE];
+	int r;
+
+	if (item->verdict.action == ACTION_ADOPT_VF) {
+		const struct vf *vf = &rc->view.host->vfs[live->vf];
+
+		v->vf = vf->bdf;
+		v->vf_index = vf->index;
+		item->moved = true;
+		r = store_set_place(rc->store, v, err);
+		(void)snprintf(detail, sizeof(detail), "found on %s",
+			       bdf_format(&v->vf, place));
+		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err) : r;
+	}
+	item->work.vgpu = v;
+	return work_settle(rc->store, rc->view.host, &item->work,
+			   v->state == SAVED_REMOVING ? "remove-cut-short" :
+						       "roll-forward", err);
+}
+
+static int settle_item(struct reconcile *rc, size_t i, struct error *err)
+{
+	struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+	struct item *item = &rc->items[i];
+	const struct live_vgpu *live = host_find_live(rc->view.host, v->uuid);
+	int r;
+
+	if (item->work.done)
+		return item->work.r < 0 ? 0 : work_settle(rc->store, rc->view.host,
+							  &item->work, "restore", err);
+	if (item->verdict.action == ACTION_FORGET) {
+		r = store_delete(rc->store, v, err);
+		return r == 0 ? store_event(rc->store, "remove", v->uuid,
+					    "its device was gone already", err) : r;
+	}
+	return live ? settle_live(rc, v, item, live, err) : 0;
+}
+
 static int record_move(struct reconcile *rc, size_t i, struct error *err)
 {
 	const struct vf *vf = &rc->view.host->vfs[rc->items[i].verdict.vf];
@@ -179,6 +221,13 @@ static void give_up(struct work *work, int r, const struct error *err)
 	work_unlock(work);
 }
 
+/* Does its record give a VF free that one of the moves may be to? */
+static bool leaves_now(const struct reconcile *rc, size_t i)
+{
+	return plan_leaves_vf(&rc->items[i].verdict) && !rc->items[i].settled &&
+	       !reconcile_skips(rc, &rc->view.saved->vgpus[i].gpu);
+}
+
 /* The record names the new VF before the kernel does; all moves that are due, at once, since
  * they may be one another's. */
 static int record_moves(struct reconcile *rc, const bool *due, struct error *err)
@@ -189,8 +238,11 @@ static int record_moves(struct reconcile *rc, const bool *due, struct error *err
 	if (r < 0)
 		return r;
 	for (i = 0; i < n && r == 0; i++)
-		if (due[i] || plan_leaves_vf(&rc->items[i].verdict))
+		if (due[i] || leaves_now(rc, i))
 			r = store_park(rc->store, &rc->view.saved->vgpus[i], err);
+	for (i = 0; i < n && r == 0; i++)
+		if (leaves_now(rc, i))
+			r = settle_item(rc, i, err);
 	for (i = 0; i < n && r == 0; i++)
 		if (due[i])
 			r = record_move(rc, i, err);
@@ -209,6 +261,8 @@ static void apply_moves(struct reconcile *rc, const bool *due, int r, const stru
 		struct saved_vgpu *v = &rc->view.saved->vgpus[i];
 		struct item *item = &rc->items[i];
 
+		if (r == 0 && leaves_now(rc, i))
+			item->settled = rc->changed = true;
 		if (!due[i])
 			continue;
 		if (r == 0) {
@@ -409,55 +463,13 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 	return r;
 }
 
-/* The device is there, by our doing or somebody else's: what must the record say? */
-static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *item,
-		       const struct live_vgpu *live, struct error *err)
-{
-	char detail[128], place[BDF_SIZE];
-	int r;
-
-	if (item->verdict.action == ACTION_ADOPT_VF) {
-		const struct vf *vf = &rc->view.host->vfs[live->vf];
-
-		v->vf = vf->bdf;
-		v->vf_index = vf->index;
-		item->moved = true;
-		r = store_set_place(rc->store, v, err);
-		(void)snprintf(detail, sizeof(detail), "found on %s",
-			       bdf_format(&v->vf, place));
-		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err) : r;
-	}
-	item->work.vgpu = v;
-	return work_settle(rc->store, rc->view.host, &item->work,
-			   v->state == SAVED_REMOVING ? "remove-cut-short" :
-						       "roll-forward", err);
-}
-
-static int settle_item(struct reconcile *rc, size_t i, struct error *err)
-{
-	struct saved_vgpu *v = &rc->view.saved->vgpus[i];
-	struct item *item = &rc->items[i];
-	const struct live_vgpu *live = host_find_live(rc->view.host, v->uuid);
-	int r;
-
-	if (reconcile_skips(rc, &v->gpu))
-		return 0;
-	if (item->work.done)
-		return item->work.r < 0 ? 0 : work_settle(rc->store, rc->view.host,
-							  &item->work, "restore", err);
-	if (item->verdict.action == ACTION_FORGET) {
-		r = store_delete(rc->store, v, err);
-		return r == 0 ? store_event(rc->store, "remove", v->uuid,
-					    "its device was gone already", err) : r;
-	}
-	return live ? settle_live(rc, v, item, live, err) : 0;
-}
-
 /* Does the record have to change for this one? */
 static bool is_news(const struct reconcile *rc, size_t i)
 {
 	const struct item *item = &rc->items[i];
 
+	if (item->settled || reconcile_skips(rc, &rc->view.saved->vgpus[i].gpu))
+		return false;
 	if (item->work.queued)
 		return item->work.done && item->work.r == 0;
 	return item->verdict.action == ACTION_FORGET ||

@@ -168,7 +168,8 @@ static int check_one(struct context *ctx, struct removal *m, struct work *w,
 
 		return r < 0 ? r : -ESTALE;
 	}
-	if (v->state == STATE_STUCK || v->state == STATE_CONFLICT) {
+	/* What is not live can go, however it is in conflict. */
+	if (v->state == STATE_STUCK || (v->state == STATE_CONFLICT && device_of(m, w))) {
 		(void)error_set(err, ERROR_CONFLICT, 0, "%s: %s", w->vgpu->uuid,
 				reason_sentence(w->vgpu, v->reason, why, sizeof(why)));
 		error_hint(err, "'vgpumgr show %.8s' tells about it", w->vgpu->uuid);
@@ -386,7 +387,7 @@ static int load(struct context *ctx, struct removal *m, struct error *err)
 
 	view_close(&m->view);
 	(void)clock_now(m->view.as_of, sizeof(m->view.as_of));
-	r = context_scan(ctx, SCAN_NAMES | SCAN_STUCK, &m->view.host, err);
+	r = context_scan(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK, &m->view.host, err);
 	if (r == 0 && m->store)
 		r = store_load(m->store, &m->view.saved, err);
 	else if (r == 0 && !(m->view.saved = calloc(1, sizeof(*m->view.saved))))
@@ -398,6 +399,7 @@ static int load(struct context *ctx, struct removal *m, struct error *err)
 
 static int remove_all(struct context *ctx, struct removal *m, struct error *err)
 {
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
 	int r;
 
 	do {
@@ -413,7 +415,10 @@ static int remove_all(struct context *ctx, struct removal *m, struct error *err)
 			return 0;
 		if (r == 0)
 			r = mark(ctx, m, err);
-	} while (r == -ESTALE); /* what was in progress has ended: look again */
+	} while (r == -ESTALE && look_again_until(deadline));
+	if (r == -ESTALE)
+		return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+				 "other processes keep changing what is to be removed");
 	if (r < 0)
 		return r;
 	r = remove_devices(ctx, m, err);

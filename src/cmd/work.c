@@ -10,6 +10,8 @@
 #include "util/lock.h"
 #include "util/text.h"
 
+#define PAUSE_MS 10
+
 void works_free(struct work *works, size_t n)
 {
 	size_t i;
@@ -133,6 +135,14 @@ int work_settle(struct store *store, const struct host *host, struct work *work,
 	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", work->vgpu->profile,
 		       bdf_format(&work->vgpu->vf, vf), work->vgpu->vm, work->vgpu->slot);
 	return store_event(store, operation, work->vgpu->uuid, detail, err);
+}
+
+bool look_again_until(int64_t deadline)
+{
+	if (clock_monotonic_ms() >= deadline)
+		return false;
+	clock_sleep_ms(PAUSE_MS);
+	return true;
 }
 
 int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err)

@@ -45,5 +45,9 @@ void work_finish(struct work *work, const struct job_result *result);
 int work_settle(struct store *store, const struct host *host, struct work *work,
 		const char *operation, struct error *err);
 
+/* After somebody else has changed what was looked at: a short pause, then true until DEADLINE
+ * (clock_monotonic_ms()). */
+bool look_again_until(int64_t deadline);
+
 /* Waits until nobody else is at work on the record of ROW, for as long as the command may. */
 int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err);
