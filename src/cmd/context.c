@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,9 @@ void warning(const char *fmt, ...)
 int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err)
 {
 	struct sriov_tool tool = { ctx->root, ctx->settings.sriov_manage };
+
+	/* A reader that goes away must not end a change half way; main() sees it at the end. */
+	(void)signal(SIGPIPE, SIG_IGN);
 
 	return jobs_start(ctx->root_fd, &tool, ret, err);
 }

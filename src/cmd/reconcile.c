@@ -118,7 +118,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 		return;
 	if (o->row.verdict.state == STATE_ACTIVE)
 		s->as_saved++;
-	else if (!reconcile_skips(rc, &v->gpu))
+	else
 		s->failed++;
 }
 
@@ -165,10 +165,11 @@ static void print_sriov_plan(struct context *ctx, const struct reconcile *rc)
 	}
 }
 
-/* Removed by another process while this one was at work: no business of ours any more. */
-static bool is_gone(const struct reconcile *rc, const struct saved_vgpu *v)
+/* Left out by --gpu, or removed by another process while this one was at work. */
+static bool is_left_out(const struct reconcile *rc, const struct saved_vgpu *v)
 {
-	return v && rc->items[v - rc->view.saved->vgpus].vanished;
+	return v && (rc->items[v - rc->view.saved->vgpus].vanished ||
+		     reconcile_skips(rc, &v->gpu));
 }
 
 static int report(struct context *ctx, struct reconcile *rc, struct error *err)
@@ -188,7 +189,7 @@ static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 	if (!outcomes)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
 	for (i = 0; i < n; i++) {
-		if (is_gone(rc, rows[i].saved))
+		if (is_left_out(rc, rows[i].saved))
 			continue;
 		outcomes[kept].row = rows[i];
 		judge(rc, &outcomes[kept++], &summary);
@@ -243,6 +244,17 @@ static int load(struct context *ctx, struct reconcile *rc, struct error *err)
 	return r == 0 ? store_load(rc->store, &rc->view.saved, err) : r;
 }
 
+/* A GPU that is gone can still be asked for, if something is saved on it. */
+static bool is_known_gpu(const struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; i < rc->view.saved->n_vgpus; i++)
+		if (bdf_equal(&rc->view.saved->vgpus[i].gpu, &rc->gpu))
+			return true;
+	return saved_find_gpu(rc->view.saved, &rc->gpu) != NULL;
+}
+
 /* No store: nothing is saved, which is soon told. */
 static int report_nothing(struct context *ctx, struct error *err)
 {
@@ -273,6 +285,11 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return report_nothing(ctx, err);
 	if (r == 0)
 		r = reconcile_do(ctx, &rc, err);
+	if (r == 0 && rc.have_gpu && !is_known_gpu(&rc)) {
+		struct gpu *gpu;
+
+		r = view_find_gpu(rc.view.host, &rc.gpu, &gpu, err);
+	}
 	return r == 0 ? settle_and_report(ctx, &rc, err) : r;
 }
 

@@ -244,6 +244,7 @@ static bool is_unchanged(struct context *ctx, const struct removal *m,
 	const struct live_vgpu *live = device_of(m, w);
 
 	return v && v->row == w->vgpu->row && v->state == w->vgpu->state &&
+	       v->slot == w->vgpu->slot && !strcmp(v->vm, w->vgpu->vm) &&
 	       bdf_equal(&v->vf, &w->vgpu->vf) &&
 	       (live || vgpu_is_gone(ctx->root_fd, v->uuid, &v->vf));
 }
