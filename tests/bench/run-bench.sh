@@ -135,8 +135,8 @@ count() {
 
 # --- hosts
 
+# Without sriov-manage, which would take longer than all else
 enable_vfs() {
-	"$sim" ctl "$host" raw-sriov on
 	for file in "$host"/sys/bus/pci/drivers/nvidia/*/sriov_numvfs; do
 		case $file in *:00.0/*) echo 32 > "$file" ;; esac
 	done
@@ -146,7 +146,13 @@ enable_vfs() {
 start_host() {
 	rm -rf "$host"
 	"$sim" --gpus $((n / 32)) --vfs 32 a40x8 "$host" || exit 1
+	"$sim" ctl "$host" raw-sriov on
 	enable_vfs
+	{
+		echo "$sim ctl $host reboot"
+		declare -f enable_vfs
+		echo "host=$host enable_vfs"
+	} > "$top/reboot"
 	root=$host
 	mkdir -p "$host/mdevctl.d/scripts.d/callouts" "$host/mdevctl.d/scripts.d/notifiers"
 	us="$vgpumgr -q --root $host"
@@ -241,7 +247,10 @@ bench_types() { # WHERE
 	if [ "$n" -le 256 ] || [ -n "$large" ]; then
 		subject loop '' "sh $by_hand types $root"
 	fi
+	subject list-none '' "$us list --json"
+	subject mdevctl-list '' 'mdevctl list'
 	measure "$1"
+	row 'list --json, none live' list-none mdevctl-list 'mdevctl list' ''
 	for what in types capacity; do
 		row "$what --json" $what floor 'floor, 66 reads per GPU' '<=2'
 		row "$what --json" $what mdevctl 'mdevctl types' "$([ "$n" -lt 256 ] || echo 10x)"
@@ -284,19 +293,20 @@ bench_last() {
 
 bench_restore() { # LATENCY_MS
 	"$sim" ctl "$host" latency create "$1"
-	clear="$bench/tree clear $host"
-	subject restore "$clear" "$us reconcile"
-	subject floor "$clear" "$bench/floor restore $host $host/floor.db"
-	subject mdevctl-parents "$clear" "sh $by_hand start-parents $host/starts"
+	reboot="bash $top/reboot"
+	subject restore "$reboot" "$us reconcile"
+	subject floor "$reboot" "$bench/floor restore $host $host/floor.db"
+	subject mdevctl-parents "$reboot" "sh $by_hand start-parents $host/starts"
 	if [ "$1" = 0 ] || [ "$n" -le 256 ] || [ -n "$large" ]; then
-		subject mdevctl "$clear" "sh $by_hand start $host/starts"
-		subject loop "$clear" "sh $by_hand lines $host/lines"
+		subject mdevctl "$reboot" "sh $by_hand start $host/starts"
+		subject loop "$reboot" "sh $by_hand lines $host/lines"
 	fi
 	measure fuse -n 7
 	what="restore $n, $1 ms per create"
 	if [ "$1" = 0 ]; then
 		row "$what" restore floor 'floor, a worker per GPU' '<=2.5'
-		row "$what" restore mdevctl 'mdevctl start, in turn' 15x
+		row "$what" restore mdevctl 'mdevctl start, in turn' \
+			"$([ "$n" -lt 256 ] || echo 15x)"
 	else
 		row "$what" restore floor 'floor, a worker per GPU' '<=1.1'
 		row "$what" restore mdevctl 'mdevctl start, in turn' ''
@@ -330,6 +340,16 @@ bench_growth() {
 			END { if (t[a] && t[b]) printf "%.2f", log(t[b] / t[a]) / log(b / a) }' \
 			"$top/all")" 1.05 'exponent of time'
 	done
+}
+
+# Times of the largest host in those of the smallest
+bench_ratio() {
+	on=fuse
+	smallest=${sizes%% *} n=${sizes##* }
+	[ "$smallest" != "$n" ] || return 0
+	count "create, all other VFs taken, of $smallest" "$(awk -v a="$smallest" -v b="$n" '
+		$1 == "last" { t[$3] = $4 } END { printf "%.2f", t[b] / t[a] }' \
+		"$top/all")" 1.6 'times as long, published'
 }
 
 echo "vgpumgr $("$vgpumgr" --version | cut -d' ' -f2), $(date +%F), $(nproc) processors, $(
@@ -366,3 +386,4 @@ for n in $sizes; do
 done
 bench_growth tmpfs types capacity list check reconcile
 bench_growth fuse create last restore
+bench_ratio
