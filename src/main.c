@@ -14,12 +14,13 @@
 #include "util/text.h"
 
 static const struct command *const commands[] = {
-	&cmd_create, &cmd_remove, &cmd_assign,   &cmd_list,  &cmd_show, &cmd_gpus,
-	&cmd_types,  &cmd_capacity, &cmd_sriov, &cmd_reconcile, &cmd_check,
+	&cmd_create, &cmd_remove,   &cmd_assign, &cmd_list,	 &cmd_show,  &cmd_gpus,
+	&cmd_types,  &cmd_capacity, &cmd_sriov,	 &cmd_reconcile, &cmd_check,
 };
 
-/* Descriptors 0 to 2 must be taken, or the store would get one of them and a stray message
- * would be written into it. Not for writing: output that goes nowhere is an error. */
+/* Descriptors 0 to 2 must be taken, or the store would get one of them and a stray
+ * message would be written into it. Not for writing: output that goes nowhere is an
+ * error. */
 static void fill_standard_descriptors(void)
 {
 	int fd;
@@ -39,7 +40,8 @@ static char *make_doc(void)
 
 	if (!f)
 		return NULL;
-	fprintf(f, "Keeps NVIDIA vGPUs: which VM owns which, made now and again at every boot."
+	fprintf(f, "Keeps NVIDIA vGPUs: which VM owns which, made now and again at every "
+		   "boot."
 		   "\vCommands:\n\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-11s%s\n", commands[i]->name, commands[i]->summary);
@@ -64,7 +66,8 @@ static int refuse_command(const char *name, struct error *err)
 	size_t i;
 
 	for (i = 1; i < ARRAY_SIZE(commands); i++)
-		if (text_distance(name, commands[i]->name) < text_distance(name, best->name))
+		if (text_distance(name, commands[i]->name) <
+		    text_distance(name, best->name))
 			best = commands[i];
 	(void)error_set(err, ERROR_USAGE, 0, "no command '%s'",
 			text_escape(shown, sizeof(shown), name));
@@ -84,7 +87,8 @@ static void print_words(const struct context *ctx, const struct error *err)
 	if (ctx->details)
 		fputs(ctx->details, stderr);
 	if (err->hint[0])
-		fprintf(stderr, "hint: %s\n", text_escape(shown, sizeof(shown), err->hint));
+		fprintf(stderr, "hint: %s\n",
+			text_escape(shown, sizeof(shown), err->hint));
 }
 
 static void print_error(const struct context *ctx, struct error *err)
@@ -96,7 +100,8 @@ static void print_error(const struct context *ctx, struct error *err)
 	else if (ctx->command)
 		(void)error_context(err, "%s", ctx->command);
 	if (ctx->json)
-		(void)json_print(json_error(ctx->command, err, ctx->error_extra), &ignored);
+		(void)json_print(json_error(ctx->command, err, ctx->error_extra),
+				 &ignored);
 	print_words(ctx, err);
 }
 
@@ -106,7 +111,8 @@ static int finish(struct context *ctx, int status)
 	struct error err;
 
 	if (fflush(stdout) || ferror(stdout)) {
-		(void)error_set(&err, ERROR_SYSTEM, errno ? errno : EIO, "write to stdout");
+		(void)error_set(&err, ERROR_SYSTEM, errno ? errno : EIO,
+				"write to stdout");
 		print_words(ctx, &err);
 		status = status ? status : (int)ERROR_SYSTEM;
 	}
@@ -114,8 +120,8 @@ static int finish(struct context *ctx, int status)
 	return status;
 }
 
-/* Whether --json stands anywhere: also a command line that cannot be parsed is answered in
- * the form it asks for. */
+/* Whether --json stands anywhere: also a command line that cannot be parsed is answered
+ * in the form it asks for. */
 static bool asks_for_json(int argc, char **argv)
 {
 	int i;

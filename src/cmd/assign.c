@@ -68,7 +68,8 @@ static int change(const struct assign_args *a, const struct saved *saved,
 
 	if (other && other != v)
 		return error_set(err, ERROR_CONFLICT, EEXIST, "%s slot %u has %s already",
-				 text_escape(vm, sizeof(vm), a->vm), a->slot, other->uuid);
+				 text_escape(vm, sizeof(vm), a->vm), a->slot,
+				 other->uuid);
 	if (v->state == SAVED_REMOVING) {
 		(void)error_set(err, ERROR_CONFLICT, EBUSY, "%s is %s", v->uuid,
 				saved_state_name(v->state));
@@ -98,7 +99,8 @@ static int assign(struct context *ctx, const struct assign_args *a, struct view 
 		return r;
 	if (!v)
 		return error_set(err, ERROR_CONFLICT, EPERM,
-				 "%s is foreign: there is no record to change", live->uuid);
+				 "%s is foreign: there is no record to change",
+				 live->uuid);
 	*ret = v;
 	(void)text_copy(old, sizeof(old), v->vm);
 	old_slot = v->slot;
@@ -106,8 +108,8 @@ static int assign(struct context *ctx, const struct assign_args *a, struct view 
 	if (r || ctx->dry_run)
 		return r;
 	r = store_set_owner(store, v, err);
-	(void)snprintf(detail, sizeof(detail), "from %s/%u to %s/%u", old, old_slot, v->vm,
-		       v->slot);
+	(void)snprintf(detail, sizeof(detail), "from %s/%u to %s/%u", old, old_slot,
+		       v->vm, v->slot);
 	return r == 0 ? store_event(store, "assign", v->uuid, detail, err) : r;
 }
 
@@ -127,9 +129,15 @@ static int open_view(struct context *ctx, struct view *view, struct store *store
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, "UUID --vm NAME",
-				   "Give a vGPU to another VM. The device is not touched.",
-				   NULL, NULL, NULL };
+	const struct argp argp = {
+		options,
+		parse,
+		"UUID --vm NAME",
+		"Give a vGPU to another VM. The device is not touched.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(store_closep) struct store *store = NULL;
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	struct assign_args a = { .vm = NULL };
@@ -143,7 +151,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = store_open(&ctx->place, ctx->dry_run ? STORE_READ : STORE_WRITE,
 		       context_timeout(ctx) * 1000, &store, err);
 	if (r == -ENOENT) {
-		(void)error_set(err, ERROR_NOT_FOUND, 0, "nothing is recorded on this host");
+		(void)error_set(err, ERROR_NOT_FOUND, 0,
+				"nothing is recorded on this host");
 		return r;
 	}
 	if (r == 0 && !ctx->dry_run) {

@@ -60,29 +60,32 @@ static json_t *profile_json(const struct view *view, const struct usage *usage,
 					   (json_int_t)room, "limit", limit_name(limit)));
 	}
 	return json_pack("{s:s, s:I, s:o}", "profile", profile, "free",
-			 (json_int_t)total_room(view, usage, profile), "per_gpu", per_gpu);
+			 (json_int_t)total_room(view, usage, profile), "per_gpu",
+			 per_gpu);
 }
 
-static int add_lines(struct table *table, const struct view *view, const struct usage *usage,
-		     const char *profile, struct error *err)
+static int add_lines(struct table *table, const struct view *view,
+		     const struct usage *usage, const char *profile, struct error *err)
 {
 	char free_now[16], name[BDF_SIZE], why[256];
 	size_t i;
 	int r;
 
-	(void)snprintf(free_now, sizeof(free_now), "%u", total_room(view, usage, profile));
-	r = table_add(table, (const char *[]){ profile, "all", free_now, NULL, NULL }, err);
+	(void)snprintf(free_now, sizeof(free_now), "%u",
+		       total_room(view, usage, profile));
+	r = table_add(table, (const char *[]){ profile, "all", free_now, NULL, NULL },
+		      err);
 	for (i = 0; i < view->host->n_gpus && r == 0; i++) {
 		enum limit limit;
 		uint32_t room = alloc_room(view->host, usage, i, profile, &limit);
 
 		(void)snprintf(free_now, sizeof(free_now), "%u", room);
 		r = table_add(table,
-			      (const char *[]){ profile,
-						bdf_format(&view->host->gpus[i].bdf, name),
-						free_now, limit_name(limit),
-						limit_sentence(view->host, usage, i, profile,
-							       limit, why, sizeof(why)) },
+			      (const char *[]){
+				      profile, bdf_format(&view->host->gpus[i].bdf, name),
+				      free_now, limit_name(limit),
+				      limit_sentence(view->host, usage, i, profile, limit,
+						     why, sizeof(why)) },
 			      err);
 	}
 	return r;
@@ -105,8 +108,8 @@ static int print(const struct context *ctx, const struct view *view,
 		document = json_document("capacity", view->as_of, view->host);
 		array = json_array();
 		for (i = 0; i < n; i++)
-			(void)json_array_append_new(array,
-						    profile_json(view, usage, profiles[i]));
+			(void)json_array_append_new(
+				array, profile_json(view, usage, profiles[i]));
 		(void)json_object_set_new(document, "capacity", array);
 		return json_print(document, err);
 	}
@@ -142,10 +145,17 @@ static size_t all_profiles(const struct host *host, char (*ret)[PROFILE_SIZE])
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { NULL, parse, "[PROFILE...]",
-				   "Tell how many more vGPUs of each PROFILE fit, on which GPUs, "
-				   "and what stops the next one. With -q, the number alone, a "
-				   "line for each argument.", NULL, NULL, NULL };
+	const struct argp argp = {
+		NULL,
+		parse,
+		"[PROFILE...]",
+		"Tell how many more vGPUs of each PROFILE fit, on which GPUs, "
+		"and what stops the next one. With -q, the number alone, a "
+		"line for each argument.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(usage_free) struct usage usage = { NULL, NULL };
 	_cleanup_(freep) char(*profiles)[PROFILE_SIZE] = NULL;
@@ -155,7 +165,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK,
+	r = view_open(ctx,
+		      SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE |
+			      SCAN_STUCK,
 		      &view, err);
 	if (r == 0)
 		r = usage_make(view.host, view.saved, &usage, err);
@@ -163,7 +175,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return r;
 	room = a.n_profiles + 1;
 	for (i = 0; i < view.host->n_gpus; i++)
-		room += view.host->gpus[i].catalog ? view.host->gpus[i].catalog->n_types : 0;
+		room += view.host->gpus[i].catalog ? view.host->gpus[i].catalog->n_types
+						   : 0;
 	profiles = calloc(room, sizeof(*profiles));
 	if (!profiles)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "work out the capacity");
@@ -177,4 +190,5 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	return print(ctx, &view, &usage, profiles, n, err);
 }
 
-const struct command cmd_capacity = { "capacity", "tell how many more vGPUs fit, and why", run };
+const struct command cmd_capacity = { "capacity", "tell how many more vGPUs fit, and why",
+				      run };

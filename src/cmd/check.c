@@ -27,17 +27,21 @@ static void judge(struct outcome *o, struct outcome_summary *s)
 	if (o->error[0] || v->state == STATE_ACTIVE)
 		return;
 	(void)snprintf(o->error, sizeof(o->error), "%s",
-		       v->state == STATE_MISSING ? "not live" :
-		       v->state == STATE_CREATING ? "its create was cut short" :
-						    "its removal was cut short");
+		       v->state == STATE_MISSING    ? "not live"
+		       : v->state == STATE_CREATING ? "its create was cut short"
+						    : "its removal was cut short");
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { NULL, NULL, NULL,
+	const struct argp argp = { NULL,
+				   NULL,
+				   NULL,
 				   "Compare what is saved with what is live, and change "
 				   "nothing. Exit status 7: not everything is as saved.",
-				   NULL, NULL, NULL };
+				   NULL,
+				   NULL,
+				   NULL };
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(freep) struct outcome *outcomes = NULL;
 	_cleanup_(freep) struct row *rows = NULL;
@@ -66,8 +70,10 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r < 0 || !summary.failed)
 		return r;
 	if (!ctx->json)
-		note(ctx, "not everything is as saved; 'vgpumgr reconcile' mends what it can");
+		note(ctx,
+		     "not everything is as saved; 'vgpumgr reconcile' mends what it can");
 	return ERROR_DRIFT;
 }
 
-const struct command cmd_check = { "check", "compare what is saved with what is live", run };
+const struct command cmd_check = { "check", "compare what is saved with what is live",
+				   run };

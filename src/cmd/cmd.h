@@ -33,7 +33,8 @@ struct context {
 
 struct command {
 	const char *name, *summary;
-	/* 0: done; negative: failed, as ERR says; positive: this exit status, all is said. */
+	/* 0: done; negative: failed, as ERR says; positive: this exit status, all is
+	 * said. */
 	int (*run)(struct context *ctx, int argc, char **argv, struct error *err);
 };
 
@@ -56,8 +57,8 @@ int command_parse(struct context *ctx, const struct argp *argp, int argc, char *
 
 /* The global options alone, up to the command's name, whose index goes to RET_INDEX (ARGC
  * where there is none). 2: --version was asked for. */
-int global_parse(struct context *ctx, int argc, char **argv, const char *doc, int *ret_index,
-		 struct error *err);
+int global_parse(struct context *ctx, int argc, char **argv, const char *doc,
+		 int *ret_index, struct error *err);
 
 /* For parsers: fills the parse's error as ERROR_USAGE and returns EINVAL. */
 error_t usage_error(struct argp_state *state, const char *fmt, ...)
@@ -86,6 +87,6 @@ void warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Starts the children that write, with the tool for SR-IOV. */
 int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err);
 
-/* Writes backup and inventory, once per command that changed something. What goes wrong is
- * a warning: the change itself is done and durable. */
+/* Writes backup and inventory, once per command that changed something. What goes wrong
+ * is a warning: the change itself is done and durable. */
 void context_publish(struct context *ctx, struct store *store, const char *machine_id);

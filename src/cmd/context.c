@@ -11,8 +11,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define STORE_DIR   "var/lib/vgpumgr"
-#define STORE_FILE  "state.db"
+#define STORE_DIR "var/lib/vgpumgr"
+#define STORE_FILE "state.db"
 #define CONFIG_FILE "etc/vgpumgr/vgpumgr.conf"
 
 DEFINE_CLEANUP(struct saved *, saved_free)
@@ -51,14 +51,16 @@ static int default_place(struct context *ctx, struct error *err)
 	ctx->place.root_fd = ctx->root_fd;
 	ctx->place.root = strdup(ctx->root);
 	ctx->place.dir = strdup(STORE_DIR);
-	if (asprintf(&ctx->place.file, "%s%s" STORE_DIR "/" STORE_FILE, ctx->root, slash) < 0)
+	if (asprintf(&ctx->place.file, "%s%s" STORE_DIR "/" STORE_FILE, ctx->root,
+		     slash) < 0)
 		ctx->place.file = NULL;
 	if (!ctx->place.root || !ctx->place.dir || !ctx->place.file)
 		return no_memory(err);
 	return 0;
 }
 
-/* A store that the user names: trust starts at the root if it is below that, else at "/". */
+/* A store that the user names: trust starts at the root if it is below that, else at "/".
+ */
 static int named_place(struct context *ctx, const char *file, struct error *err)
 {
 	_cleanup_(freep) char *copy = strdup(file), *dir = NULL;
@@ -78,7 +80,8 @@ static int named_place(struct context *ctx, const char *file, struct error *err)
 		 (dir[root_len] == '/' || !dir[root_len]);
 	ctx->place.root_fd = inside ? ctx->root_fd : open("/", O_PATH | O_CLOEXEC);
 	ctx->place.root = strdup(inside ? ctx->root : "/");
-	ctx->place.dir = strdup(inside ? dir + root_len + (dir[root_len] == '/') : dir + 1);
+	ctx->place.dir =
+		strdup(inside ? dir + root_len + (dir[root_len] == '/') : dir + 1);
 	if (asprintf(&ctx->place.file, "%s/%s", strcmp(dir, "/") ? dir : "", name) < 0)
 		ctx->place.file = NULL;
 	if (!ctx->place.root || !ctx->place.dir || !ctx->place.file)
@@ -105,7 +108,8 @@ static void find_actor(struct context *ctx)
 		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u (sudo by uid %u)",
 			       (unsigned)getuid(), uid);
 	else
-		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u", (unsigned)getuid());
+		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u",
+			       (unsigned)getuid());
 }
 
 int context_prepare(struct context *ctx, struct error *err)
@@ -151,7 +155,8 @@ static void say(const char *prefix, const char *fmt, va_list ap)
 	char message[1024], shown[4 * sizeof(message)];
 
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
-	fprintf(stderr, "vgpumgr: %s%s\n", prefix, text_escape(shown, sizeof(shown), message));
+	fprintf(stderr, "vgpumgr: %s%s\n", prefix,
+		text_escape(shown, sizeof(shown), message));
 }
 
 void note(const struct context *ctx, const char *fmt, ...)
@@ -178,7 +183,8 @@ int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err
 {
 	struct sriov_tool tool = { ctx->root, ctx->settings.sriov_manage };
 
-	/* A reader that goes away must not end a change half way; main() sees it at the end. */
+	/* A reader that goes away must not end a change half way; main() sees it at the
+	 * end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 
 	return jobs_start(ctx->root_fd, &tool, ret, err);

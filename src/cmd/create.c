@@ -13,8 +13,17 @@
 
 #define MAX_COUNT 4096
 
-enum { OPT_VM = 0x200, OPT_VM_UUID, OPT_SLOT, OPT_COUNT, OPT_UUID, OPT_GPU, OPT_VF, OPT_NUMA,
-       OPT_POLICY };
+enum {
+	OPT_VM = 0x200,
+	OPT_VM_UUID,
+	OPT_SLOT,
+	OPT_COUNT,
+	OPT_UUID,
+	OPT_GPU,
+	OPT_VF,
+	OPT_NUMA,
+	OPT_POLICY
+};
 
 static const struct argp_option options[] = {
 	{ "vm", OPT_VM, "NAME", 0, "The VM that will own it (required)", 0 },
@@ -41,14 +50,16 @@ static error_t parse_uuid(struct argp_state *state, const char *name, const char
 static error_t check_args(struct argp_state *state, const struct create_args *a)
 {
 	if (!a->profile)
-		return usage_error(state, "which profile? For example: vgpumgr create A40-24A "
+		return usage_error(state,
+				   "which profile? For example: vgpumgr create A40-24A "
 				   "--vm NAME");
 	if (!a->vm)
 		return usage_error(state, "--vm NAME is required");
 	if (a->have_slot && a->have_count)
 		return usage_error(state, "--slot and --count exclude each other");
 	if (a->count > 1 && (a->uuid[0] || a->have_vf))
-		return usage_error(state, "--uuid and --vf name one vGPU, --count asks for %u",
+		return usage_error(state,
+				   "--uuid and --vf name one vGPU, --count asks for %u",
 				   a->count);
 	return 0;
 }
@@ -71,7 +82,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_COUNT:
 		a->have_count = true;
 		r = parse_number_option(state, "count", arg, MAX_COUNT, &a->count);
-		return r || a->count ? r : usage_error(state, "--count 0 asks for nothing");
+		return r || a->count ? r
+				     : usage_error(state, "--count 0 asks for nothing");
 	case OPT_UUID:
 		return parse_uuid(state, "uuid", arg, a->uuid);
 	case OPT_GPU:
@@ -87,8 +99,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_POLICY:
 		a->have_policy = true;
 		if (!policy_parse(arg, &a->policy))
-			return usage_error(state, "--policy: '%s' is not breadth or depth",
-					   arg);
+			return usage_error(state,
+					   "--policy: '%s' is not breadth or depth", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (a->profile)
@@ -122,21 +134,23 @@ static void explain_full(struct context *ctx, const struct create *c, struct err
 		if (room && admitted) /* only where --vf names a VF that is taken */
 			limit = LIMIT_NO_FREE_VF;
 		if (admitted)
-			error_hint(err, "%s", limit_hint(host, i, limit, hint, sizeof(hint)));
+			error_hint(err, "%s",
+				   limit_hint(host, i, limit, hint, sizeof(hint)));
 		if (f && admitted)
 			fprintf(f, "  %s %s: %s\n", bdf_format(&host->gpus[i].bdf, name),
 				limit_name(limit),
-				room ? "the VF asked for is not free" :
-				       limit_sentence(host, &c->usage, i, c->profile, limit,
-						      why, sizeof(why)));
+				room ? "the VF asked for is not free"
+				     : limit_sentence(host, &c->usage, i, c->profile,
+						      limit, why, sizeof(why)));
 		else if (f)
 			fprintf(f, "  %s: not asked for\n",
 				bdf_format(&host->gpus[i].bdf, name));
 		if (admitted)
 			(void)json_array_append_new(
-				per_gpu, json_pack("{s:o, s:I, s:s}", "gpu",
-						   json_bdf(&host->gpus[i].bdf), "free",
-						   (json_int_t)0, "limit", limit_name(limit)));
+				per_gpu,
+				json_pack("{s:o, s:I, s:s}", "gpu",
+					  json_bdf(&host->gpus[i].bdf), "free",
+					  (json_int_t)0, "limit", limit_name(limit)));
 	}
 	if (f)
 		(void)fclose(f);
@@ -164,8 +178,10 @@ static int print_results(struct context *ctx, struct create *c, struct error *er
 	document = json_document("create", c->view.as_of, c->view.host);
 	array = json_array();
 	for (i = 0; i < c->n_slots; i++) {
-		struct row row = { &c->slots[i].vgpu, NULL,
-				   { STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 }, -1 };
+		struct row row = { &c->slots[i].vgpu,
+				   NULL,
+				   { STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 },
+				   -1 };
 
 		if (c->slots[i].vgpu.state != SAVED_ACTIVE)
 			row.verdict.state = STATE_MISSING; /* --dry-run */
@@ -194,11 +210,14 @@ static void note_commitments(struct context *ctx, const struct create *c)
 			here += c->slots[j].fresh &&
 				bdf_equal(&c->slots[j].vgpu.gpu, &gpu->bdf);
 		for (j = 0; j < i; j++)
-			if (c->slots[j].fresh && bdf_equal(&c->slots[j].vgpu.gpu, &gpu->bdf))
+			if (c->slots[j].fresh &&
+			    bdf_equal(&c->slots[j].vgpu.gpu, &gpu->bdf))
 				break;
 		if (j == i && c->usage.gpus[gpu - host->gpus].n_vgpus == here)
-			note(ctx, "%s was empty and now takes vGPUs of %u MiB only; "
-			     "empty GPUs left: %zu", bdf_format(&gpu->bdf, name),
+			note(ctx,
+			     "%s was empty and now takes vGPUs of %u MiB only; "
+			     "empty GPUs left: %zu",
+			     bdf_format(&gpu->bdf, name),
 			     c->slots[i].vgpu.framebuffer_mib, empty);
 	}
 }
@@ -214,20 +233,30 @@ static int print_plan(struct context *ctx, struct create *c, struct error *err)
 		const struct saved_vgpu *v = &c->slots[i].vgpu;
 
 		printf("%s %s on %s of %s for %s slot %u\n",
-		       c->slots[i].fresh ? "create" : c->slots[i].live ? "keep" : "make again",
-		       v->profile, bdf_format(&v->vf, vf), bdf_format(&v->gpu, gpu), v->vm,
-		       v->slot);
+		       c->slots[i].fresh  ? "create"
+		       : c->slots[i].live ? "keep"
+					  : "make again",
+		       v->profile, bdf_format(&v->vf, vf), bdf_format(&v->gpu, gpu),
+		       v->vm, v->slot);
 	}
 	return 0;
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, "PROFILE --vm NAME",
-				   "Make a vGPU of PROFILE for a VM, record it, and print its "
-				   "UUID. Again, for the same VM, slot and profile: prints the "
-				   "same UUID.", NULL, NULL, NULL };
-	_cleanup_(create_end) struct create c = { .args = { .numa_node = -1, .count = 1 } };
+	const struct argp argp = {
+		options,
+		parse,
+		"PROFILE --vm NAME",
+		"Make a vGPU of PROFILE for a VM, record it, and print its "
+		"UUID. Again, for the same VM, slot and profile: prints the "
+		"same UUID.",
+		NULL,
+		NULL,
+		NULL
+	};
+	_cleanup_(
+		create_end) struct create c = { .args = { .numa_node = -1, .count = 1 } };
 	int r = command_parse(ctx, &argp, argc, argv, &c.args, err);
 
 	if (r)

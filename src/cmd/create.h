@@ -39,35 +39,38 @@ struct create {
 	struct work *works; /* one per slot */
 	size_t n_slots;
 	struct store *store; /* NULL on a host that has none yet */
-	bool rehearsal;      /* nothing is written: a dry run, or there is no store yet */
+	bool rehearsal;	     /* nothing is written: a dry run, or there is no store yet */
 	struct jobs *jobs;   /* NULL in a dry run */
-	bool wide;           /* the scan was the thorough one */
+	bool wide;	     /* the scan was the thorough one */
 	struct bdf *refused; /* VFs on which the driver said no */
 	size_t n_refused;
-	struct own_record *mine; /* all that this call has recorded, in whatever attempt */
+	struct own_record
+		*mine; /* all that this call has recorded, in whatever attempt */
 	size_t n_mine;
 	bool *learnt; /* per GPU: its catalog was read and is to be remembered */
 };
 
-/* Allocates, records, makes and verifies: on success every slot is live and recorded so (or,
- * in a dry run, planned). On failure nothing of this call is left but what hangs in the
- * kernel, which stays recorded as creating. */
+/* Allocates, records, makes and verifies: on success every slot is live and recorded so
+ * (or, in a dry run, planned). On failure nothing of this call is left but what hangs in
+ * the kernel, which stays recorded as creating. */
 int create_do(struct context *ctx, struct create *c, struct error *err);
 
 /* Fills C->slots and C->works from record and host, inserting intents, in one transaction
- * that is committed. -ESTALE: somebody else was at work on a slot, look again; -ENOSPC: there
- * is no room (ERR is not filled). */
+ * that is committed. -ESTALE: somebody else was at work on a slot, look again; -ENOSPC:
+ * there is no room (ERR is not filled). */
 int create_reserve(struct context *ctx, struct create *c, struct error *err);
 
-/* In a transaction: keeps what was read of GPU models, so that the next create need not. */
+/* In a transaction: keeps what was read of GPU models, so that the next create need not.
+ */
 int create_remember(struct create *c, struct error *err);
 
-/* Takes back the slots recorded by this call. ONLY_REFUSED: just those on which the driver
- * had no room, so that they can be placed elsewhere. */
-int create_undo(struct context *ctx, struct create *c, bool only_refused, struct error *err);
+/* Takes back the slots recorded by this call. ONLY_REFUSED: just those on which the
+ * driver had no room, so that they can be placed elsewhere. */
+int create_undo(struct context *ctx, struct create *c, bool only_refused,
+		struct error *err);
 
-/* Before the slots are forgotten or filled anew: keeps the locks of this call's own records
- * and lets go of the others. */
+/* Before the slots are forgotten or filled anew: keeps the locks of this call's own
+ * records and lets go of the others. */
 void create_release(struct create *c);
 
 /* Says why there is no room, per GPU. Returns -ENOSPC. */

@@ -62,14 +62,13 @@ static int check_existing(const struct create *c, const struct saved_vgpu *v,
 		return conflict(err, v, "the VF", bdf_format(&v->vf, has),
 				bdf_format(&a->vf, asked));
 	if (a->vm_uuid[0] && strcmp(a->vm_uuid, v->vm_uuid))
-		return conflict(err, v, "the VM UUID", v->vm_uuid[0] ? v->vm_uuid : "(none)",
-				a->vm_uuid);
+		return conflict(err, v, "the VM UUID",
+				v->vm_uuid[0] ? v->vm_uuid : "(none)", a->vm_uuid);
 	return 0;
 }
 
 /* A new place for a record whose own is taken or gone. */
-static int move_record(struct create *c, struct saved_vgpu *v, int vf,
-		       struct error *err)
+static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct error *err)
 {
 	const struct vf *target = &c->view.host->vfs[vf];
 	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
@@ -86,8 +85,9 @@ static int move_record(struct create *c, struct saved_vgpu *v, int vf,
 }
 
 /* The slot is taken by what is asked for: keep it, or see that it is made again. */
-static int take_existing(struct context *ctx, struct create *c, const struct saved_vgpu *v,
-			 struct create_slot *slot, struct work *work, struct error *err)
+static int take_existing(struct context *ctx, struct create *c,
+			 const struct saved_vgpu *v, struct create_slot *slot,
+			 struct work *work, struct error *err)
 {
 	const struct verdict *verdict = &c->view.plan.verdicts[v - c->view.saved->vgpus];
 	const struct live_vgpu *live = host_find_live(c->view.host, v->uuid);
@@ -125,15 +125,17 @@ static int take_existing(struct context *ctx, struct create *c, const struct sav
 	}
 	if (verdict->state == STATE_STOPPED)
 		return conflict(err, v, "been", "stopped", "running");
-	(void)error_set(err, verdict->reason == REASON_GPU_ABSENT ? ERROR_CAPACITY :
-								     ERROR_CONFLICT,
+	(void)error_set(err,
+			verdict->reason == REASON_GPU_ABSENT ? ERROR_CAPACITY
+							     : ERROR_CONFLICT,
 			0, "%s is recorded for it, but %s", v->uuid,
-			verdict->action == ACTION_FORGET ?
-				"its removal was cut short" :
-				reason_sentence(v, verdict->reason, why, sizeof(why)));
-	error_hint(err, verdict->action == ACTION_FORGET ?
-			"'vgpumgr remove %s' finishes it" :
-			"'vgpumgr show %s' tells about it", v->uuid);
+			verdict->action == ACTION_FORGET
+				? "its removal was cut short"
+				: reason_sentence(v, verdict->reason, why, sizeof(why)));
+	error_hint(err,
+		   verdict->action == ACTION_FORGET ? "'vgpumgr remove %s' finishes it"
+						    : "'vgpumgr show %s' tells about it",
+		   v->uuid);
 	return -EEXIST;
 }
 
@@ -147,16 +149,16 @@ static int check_uuid(const struct create *c, struct error *err)
 	if (!*uuid)
 		return 0;
 	if (v)
-		return error_set(err, ERROR_CONFLICT, EEXIST, "%s belongs to %s slot %u", uuid,
-				 text_escape(vm, sizeof(vm), v->vm), v->slot);
+		return error_set(err, ERROR_CONFLICT, EEXIST, "%s belongs to %s slot %u",
+				 uuid, text_escape(vm, sizeof(vm), v->vm), v->slot);
 	if (host_find_live(c->view.host, uuid))
 		return error_set(err, ERROR_CONFLICT, EEXIST,
 				 "%s is live, made by somebody else", uuid);
 	return 0;
 }
 
-static void fill_record(const struct create *c, const struct placement *place, uint32_t slot,
-			struct saved_vgpu *v)
+static void fill_record(const struct create *c, const struct placement *place,
+			uint32_t slot, struct saved_vgpu *v)
 {
 	const struct host *host = c->view.host;
 
@@ -189,7 +191,8 @@ int create_remember(struct create *c, struct error *err)
 
 	for (i = 0; i < host->n_gpus && r == 0; i++) {
 		const struct gpu *gpu = &host->gpus[i];
-		struct saved_gpu record = { .bdf = gpu->bdf, .vendor = gpu->vendor,
+		struct saved_gpu record = { .bdf = gpu->bdf,
+					    .vendor = gpu->vendor,
 					    .device = gpu->device };
 
 		if (gpu->device && !saved_find_gpu(c->view.saved, &gpu->bdf))
@@ -225,8 +228,8 @@ static int note_mine(struct create *c, const char *uuid, struct error *err)
 	return 0;
 }
 
-static bool take_mine(struct create *c, const struct saved_vgpu *v, struct create_slot *slot,
-	       struct work *work)
+static bool take_mine(struct create *c, const struct saved_vgpu *v,
+		      struct create_slot *slot, struct work *work)
 {
 	const struct live_vgpu *live = host_find_live(c->view.host, v->uuid);
 	struct own_record *mine = find_mine(c, v->uuid);
@@ -239,7 +242,8 @@ static bool take_mine(struct create *c, const struct saved_vgpu *v, struct creat
 	work->lock_fd = TAKE_FD(mine->lock_fd);
 	work->done = live != NULL;
 	if (live)
-		work->made = (struct vgpu_made){ .type_id = live->type_id, .present = true };
+		work->made =
+			(struct vgpu_made){ .type_id = live->type_id, .present = true };
 	return true;
 }
 
@@ -281,8 +285,9 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		r = note_mine(c, slot->vgpu.uuid, err);
 	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", slot->vgpu.profile,
 		       bdf_format(&slot->vgpu.vf, vf), slot->vgpu.vm, slot->vgpu.slot);
-	return r == 0 ? store_event(c->store, "create-intent", slot->vgpu.uuid, detail, err) :
-			r;
+	return r == 0 ? store_event(c->store, "create-intent", slot->vgpu.uuid, detail,
+				    err)
+		      : r;
 }
 
 /* Record and arithmetic as of now, within the transaction. */
@@ -317,7 +322,8 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 
 	for (i = 0; i < c->n_slots && r == 0; i++) {
 		uint32_t number = c->args.have_slot ? c->args.slot : (uint32_t)i;
-		const struct saved_vgpu *v = saved_find_vm(c->view.saved, c->args.vm, number);
+		const struct saved_vgpu *v =
+			saved_find_vm(c->view.saved, c->args.vm, number);
 
 		if (!v) {
 			r = take_new(ctx, c, number, &c->slots[i], &c->works[i], err);
@@ -416,7 +422,8 @@ static int delete_absent(struct create *c, bool only_refused, struct error *err)
 			r = store_delete(c->store, v, err);
 			if (r == 0)
 				r = store_event(c->store, "create-failed", v->uuid,
-						w->r < 0 ? w->err.message : "undone", err);
+						w->r < 0 ? w->err.message : "undone",
+						err);
 		} else if (w->made.present && v->state == SAVED_CREATING) {
 			v->state = SAVED_REMOVING;
 			r = store_set_state(c->store, v, SAVED_CREATING, err);
@@ -428,7 +435,8 @@ static int delete_absent(struct create *c, bool only_refused, struct error *err)
 	return r;
 }
 
-int create_undo(struct context *ctx, struct create *c, bool only_refused, struct error *err)
+int create_undo(struct context *ctx, struct create *c, bool only_refused,
+		struct error *err)
 {
 	size_t i, n_removed = 0;
 	int r = delete_absent(c, only_refused, err);
@@ -451,6 +459,6 @@ int create_undo(struct context *ctx, struct create *c, bool only_refused, struct
 		return r;
 	for (i = 0; i < c->n_slots; i++)
 		c->works[i].made = (struct vgpu_made){ .absent = c->works[i].done &&
-							       c->works[i].r == 0 };
+								 c->works[i].r == 0 };
 	return delete_absent(c, false, err);
 }

@@ -9,7 +9,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
+#define THOROUGH                                                                         \
+	(SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
 
 void create_end(struct create *c)
 {
@@ -32,7 +33,8 @@ void create_end(struct create *c)
 static int open_store(struct context *ctx, struct create *c, enum store_mode mode,
 		      struct error *err)
 {
-	int r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &c->store, err);
+	int r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &c->store,
+			   err);
 
 	if (r == -ENOENT && mode != STORE_CREATE)
 		r = 0;
@@ -63,7 +65,8 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 
 	for (i = 0; i < host->n_gpus; i++) {
 		struct gpu *gpu = &host->gpus[i];
-		struct error ignored; /* such a GPU offers nothing; a thorough scan says why */
+		struct error
+			ignored; /* such a GPU offers nothing; a thorough scan says why */
 
 		if (gpu->catalog || !gpu->n_vfs)
 			continue;
@@ -80,7 +83,8 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 	}
 }
 
-/* What is live is named by the catalogs rather than by reads: ids are those of this boot. */
+/* What is live is named by the catalogs rather than by reads: ids are those of this boot.
+ */
 static void name_live(struct host *host)
 {
 	size_t i;
@@ -88,8 +92,9 @@ static void name_live(struct host *host)
 	for (i = 0; i < host->n_live; i++) {
 		struct live_vgpu *live = &host->live[i];
 		const struct vgpu_type *type =
-			live->gpu < 0 ? NULL : catalog_find_id(host->gpus[live->gpu].catalog,
-							       live->type_id);
+			live->gpu < 0 ? NULL
+				      : catalog_find_id(host->gpus[live->gpu].catalog,
+							live->type_id);
 
 		if (!type)
 			continue;
@@ -153,7 +158,8 @@ static int resolve(struct context *ctx, struct create *c, struct error *err)
 	if (c->args.have_vf && !vf) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0, "no virtual function at %s",
 				bdf_format(&c->args.vf, name));
-		error_hint(err, "'vgpumgr sriov status' shows which GPUs have theirs enabled");
+		error_hint(err,
+			   "'vgpumgr sriov status' shows which GPUs have theirs enabled");
 		return -ENOENT;
 	}
 	return 0;
@@ -190,8 +196,8 @@ static bool was_refused(const struct create *c, size_t i)
 
 static int note_refusals(struct create *c, struct error *err)
 {
-	struct bdf *grown = reallocarray(c->refused, c->n_refused + c->n_slots,
-					 sizeof(*grown));
+	struct bdf *grown =
+		reallocarray(c->refused, c->n_refused + c->n_slots, sizeof(*grown));
 	size_t i;
 
 	if (!grown)
@@ -216,7 +222,8 @@ static int first_failure(const struct create *c, struct error *err)
 			continue;
 		*err = w->err;
 		if (w->hanging)
-			error_hint(err, "it stays recorded as creating; repeat the command to "
+			error_hint(err,
+				   "it stays recorded as creating; repeat the command to "
 				   "go on waiting for it");
 		(void)error_context(err, "on %s", bdf_format(&c->slots[i].vgpu.vf, vf));
 		return w->r;
@@ -239,8 +246,8 @@ static bool is_hanging(const struct create *c, size_t i)
 	return c->works[i].hanging;
 }
 
-/* Where the device made shows another type id than the catalog promised, the catalog is of
- * another driver than it claims: it is read anew. */
+/* Where the device made shows another type id than the catalog promised, the catalog is
+ * of another driver than it claims: it is read anew. */
 static void check_catalogs(struct context *ctx, struct create *c)
 {
 	struct scan_options options = { .what = SCAN_TYPES };
@@ -276,10 +283,12 @@ static int settle(struct context *ctx, struct create *c, struct error *err)
 	if (r == 0)
 		return store_commit(c->store, err);
 	store_rollback(c->store);
-	return error_context(err, "the device is there, but its record could not be finished");
+	return error_context(err,
+			     "the device is there, but its record could not be finished");
 }
 
-/* 0: all is live; -ESTALE: place again what the driver refused; else failed and undone. */
+/* 0: all is live; -ESTALE: place again what the driver refused; else failed and undone.
+ */
 static int make_and_judge(struct context *ctx, struct create *c, struct error *err)
 {
 	struct error undo_err;

@@ -61,8 +61,9 @@ const char *gpu_sriov_state(const struct host *host, const struct gpu *gpu)
 		return "unsupported";
 	if (!gpu->n_vfs)
 		return "off";
-	return gpu->n_vfs == gpu->total_vfs && gpu_ready_vfs(host, gpu) == gpu->n_vfs ?
-		       "on" : "partial";
+	return gpu->n_vfs == gpu->total_vfs && gpu_ready_vfs(host, gpu) == gpu->n_vfs
+		       ? "on"
+		       : "partial";
 }
 
 void gpu_summarise(const struct view *view, const struct usage *usage, size_t index,
@@ -99,9 +100,9 @@ json_t *gpu_json(const struct view *view, size_t index, const struct gpu_summary
 			 "device_id", json_text(id), "numa_node",
 			 gpu->numa_node < 0 ? json_null() : json_integer(gpu->numa_node),
 			 "driver", json_text(gpu->driver), "framework",
-			 json_text(framework_name(gpu_framework(view->host, gpu))), "mode",
-			 json_text(gpu_mode_name(gpu_mode(gpu))), "cordoned", 0, "sriov",
-			 gpu_sriov_json(gpu, s->wanted_vfs, s->sriov_state),
+			 json_text(framework_name(gpu_framework(view->host, gpu))),
+			 "mode", json_text(gpu_mode_name(gpu_mode(gpu))), "cordoned", 0,
+			 "sriov", gpu_sriov_json(gpu, s->wanted_vfs, s->sriov_state),
 			 "framebuffer_mib", json_known(s->framebuffer_mib), "used_mib",
 			 (json_int_t)s->used_mib, "vgpus", (json_int_t)s->n_vgpus);
 }

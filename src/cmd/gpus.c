@@ -41,9 +41,9 @@ static int print(const struct context *ctx, const struct view *view,
 		 const struct usage *usage, struct pci_names *names, struct error *err)
 {
 	static const struct column columns[] = {
-		{ "ADDRESS", false },   { "MODEL", false }, { "NUMA", true },
-		{ "DRIVER", false },    { "MODE", false },  { "FRAMEWORK", false },
-		{ "VFS", true },        { "SRIOV", false }, { "USED/MIB", true },
+		{ "ADDRESS", false }, { "MODEL", false }, { "NUMA", true },
+		{ "DRIVER", false },  { "MODE", false },  { "FRAMEWORK", false },
+		{ "VFS", true },      { "SRIOV", false }, { "USED/MIB", true },
 		{ "VGPUS", true },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
@@ -69,8 +69,8 @@ static int print(const struct context *ctx, const struct view *view,
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { NULL, NULL, NULL, "List the GPUs of this host.", NULL, NULL,
-				   NULL };
+	const struct argp argp = { NULL, NULL, NULL, "List the GPUs of this host.",
+				   NULL, NULL, NULL };
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(usage_free) struct usage usage = { NULL, NULL };
 	_cleanup_(pci_names_closep) struct pci_names *names = NULL;
@@ -78,7 +78,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_STUCK, &view, err);
+	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_STUCK,
+		      &view, err);
 	if (r == 0)
 		r = usage_make(view.host, view.saved, &usage, err);
 	if (r < 0)

@@ -21,8 +21,10 @@ static const struct argp_option options[] = {
 	{ "vm", OPT_VM, "NAME", 0, "Only vGPUs of this VM", 0 },
 	{ "profile", OPT_PROFILE, "PROFILE", 0, "Only vGPUs of this profile", 0 },
 	{ "state", OPT_STATE, "STATE", 0,
-	  "Only vGPUs in this state: active, missing, creating, removing, stopped, stuck, "
-	  "conflict or foreign", 0 },
+	  "Only vGPUs in this state: active, missing, creating, removing, stopped, "
+	  "stuck, "
+	  "conflict or foreign",
+	  0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -43,15 +45,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_STATE:
 		a->have_state = true;
 		if (!vgpu_state_parse(arg, &a->state))
-			return usage_error(state, "--state: '%s' is no state of a vGPU", arg);
+			return usage_error(state, "--state: '%s' is no state of a vGPU",
+					   arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static bool wanted(const struct list_args *a, const struct view *view, const struct row *row,
-		   const char *profile)
+static bool wanted(const struct list_args *a, const struct view *view,
+		   const struct row *row, const char *profile)
 {
 	char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE], asked[BDF_SIZE];
 
@@ -65,7 +68,8 @@ static bool wanted(const struct list_args *a, const struct view *view, const str
 	return !a->have_state || row->verdict.state == a->state;
 }
 
-/* A profile that is only on record, as after a driver upgrade, can be asked for as well. */
+/* A profile that is only on record, as after a driver upgrade, can be asked for as well.
+ */
 static int resolve(const struct view *view, const struct list_args *a,
 		   char profile[PROFILE_SIZE], struct error *err)
 {
@@ -74,7 +78,8 @@ static int resolve(const struct view *view, const struct list_args *a,
 	for (i = 0; a->profile && i < view->saved->n_vgpus; i++)
 		if (text_equal_nocase(view->saved->vgpus[i].profile,
 				      profile_short_name(a->profile))) {
-			(void)text_copy(profile, PROFILE_SIZE, view->saved->vgpus[i].profile);
+			(void)text_copy(profile, PROFILE_SIZE,
+					view->saved->vgpus[i].profile);
 			return 0;
 		}
 	return a->profile ? view_resolve(view->host, a->profile, profile, err) : 0;
@@ -82,8 +87,10 @@ static int resolve(const struct view *view, const struct list_args *a,
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, NULL,
-				   "List the vGPUs that are saved or live.", NULL, NULL, NULL };
+	const struct argp argp = { options, parse,
+				   NULL,    "List the vGPUs that are saved or live.",
+				   NULL,    NULL,
+				   NULL };
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(freep) struct row *rows = NULL;
 	struct list_args a = { .vm = NULL };
@@ -95,7 +102,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK | (a.profile ? SCAN_TYPES : 0), &view, err);
+	r = view_open(
+		ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK | (a.profile ? SCAN_TYPES : 0),
+		&view, err);
 	if (r == 0)
 		r = resolve(&view, &a, profile, err);
 	if (r == 0 && a.have_gpu && !saved_find_gpu(view.saved, &a.gpu))

@@ -10,20 +10,30 @@
 
 #define MAX_SECONDS 86400
 
-enum { OPT_ROOT = 0x100, OPT_STORE, OPT_CONFIG, OPT_JSON, OPT_DRY_RUN, OPT_TIMEOUT,
-       OPT_COLOR, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_ROOT = 0x100,
+	OPT_STORE,
+	OPT_CONFIG,
+	OPT_JSON,
+	OPT_DRY_RUN,
+	OPT_TIMEOUT,
+	OPT_COLOR,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct argp_option global_options[] = {
 	{ NULL, 0, NULL, 0, "Global options, before or after the command:", 100 },
 	{ "root", OPT_ROOT, "DIR", 0, "Act on the host whose files are below DIR", 100 },
-	{ "store", OPT_STORE, "FILE", 0, "The record, instead of ROOT/var/lib/vgpumgr/state.db",
-	  100 },
+	{ "store", OPT_STORE, "FILE", 0,
+	  "The record, instead of ROOT/var/lib/vgpumgr/state.db", 100 },
 	{ "config", OPT_CONFIG, "FILE", 0,
 	  "The config, instead of ROOT/etc/vgpumgr/vgpumgr.conf", 100 },
 	{ "json", OPT_JSON, NULL, 0, "Print one JSON document", 100 },
-	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Print what would be done and change nothing", 100 },
-	{ "timeout", OPT_TIMEOUT, "SEC", 0, "How long to wait for what this command starts",
+	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Print what would be done and change nothing",
 	  100 },
+	{ "timeout", OPT_TIMEOUT, "SEC", 0,
+	  "How long to wait for what this command starts", 100 },
 	{ "quiet", 'q', NULL, 0, "Only data and errors", 100 },
 	{ "verbose", 'v', NULL, 0, "Say more", 100 },
 	{ "color", OPT_COLOR, "WHEN", 0, "auto, always or never", 100 },
@@ -54,16 +64,18 @@ error_t usage_error(struct argp_state *state, const char *fmt, ...)
 error_t parse_bdf_option(struct argp_state *state, const char *arg, struct bdf *ret)
 {
 	if (!bdf_parse(arg, ret))
-		return usage_error(state, "'%s' is not a PCI address such as 0000:e8:00.0",
-				   arg);
+		return usage_error(state,
+				   "'%s' is not a PCI address such as 0000:e8:00.0", arg);
 	return 0;
 }
 
 error_t parse_vm_option(struct argp_state *state, const char *arg, const char **ret)
 {
 	if (!vm_name_is_valid(arg))
-		return usage_error(state, "'%s' is not a VM name: 1 to 255 bytes of UTF-8 "
-				   "without control characters and '/'", arg);
+		return usage_error(state,
+				   "'%s' is not a VM name: 1 to 255 bytes of UTF-8 "
+				   "without control characters and '/'",
+				   arg);
 	*ret = arg;
 	return 0;
 }
@@ -74,8 +86,8 @@ error_t parse_number_option(struct argp_state *state, const char *name, const ch
 	uint32_t value;
 
 	if (!parse_u32(arg, &value) || value > max)
-		return usage_error(state, "--%s: '%s' is not a whole number from 0 to %u", name,
-				   arg, max);
+		return usage_error(state, "--%s: '%s' is not a whole number from 0 to %u",
+				   name, arg, max);
 	*ret = value;
 	return 0;
 }
@@ -87,7 +99,8 @@ static error_t parse_color(struct argp_state *state, const char *arg)
 	ctx->color_always = !strcmp(arg, "always");
 	ctx->color_never = !strcmp(arg, "never");
 	if (!ctx->color_always && !ctx->color_never && strcmp(arg, "auto"))
-		return usage_error(state, "--color: '%s' is not auto, always or never", arg);
+		return usage_error(state, "--color: '%s' is not auto, always or never",
+				   arg);
 	return 0;
 }
 
@@ -119,8 +132,10 @@ static error_t parse_global(int key, char *arg, struct argp_state *state)
 	case OPT_TIMEOUT:
 		if (!parse_u32(arg, &ctx->timeout_s) || !ctx->timeout_s ||
 		    ctx->timeout_s > MAX_SECONDS)
-			return usage_error(state, "--timeout: '%s' is not a whole number of "
-					   "seconds from 1 to %u", arg, MAX_SECONDS);
+			return usage_error(state,
+					   "--timeout: '%s' is not a whole number of "
+					   "seconds from 1 to %u",
+					   arg, MAX_SECONDS);
 		return 0;
 	case 'q':
 		ctx->quiet = true;
@@ -167,8 +182,9 @@ static void look_up(const struct argp_option *options, const char *arg,
 /* The name nearest to that of ARG, "" if none is near. */
 static const char *near_option(const struct argp *argp, const char *arg)
 {
-	const struct argp_option *tables[] = { argp->options, argp->children ?
-					       argp->children[0].argp->options : NULL };
+	const struct argp_option *tables[] = {
+		argp->options, argp->children ? argp->children[0].argp->options : NULL
+	};
 	const char *best = "";
 	unsigned least = 3;
 	size_t i;
@@ -208,8 +224,9 @@ static bool is_wrong(const struct argp *argp, const char *arg, const char *next,
 		const char *near = near_option(argp, arg);
 
 		(void)error_set(err, ERROR_USAGE, 0, "%s %s",
-				found.ambiguous ? "more than one option begins with" :
-						  "no option", shown);
+				found.ambiguous ? "more than one option begins with"
+						: "no option",
+				shown);
 		if (*near)
 			error_hint(err, "did you mean --%s?", near);
 		return true;
@@ -232,7 +249,8 @@ static void blame(const struct argp *argp, int argc, char **argv, struct error *
 	int i;
 
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		if (is_wrong(argp, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &skip, err))
+		if (is_wrong(argp, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &skip,
+			     err))
 			return;
 		i += skip;
 	}
@@ -266,9 +284,10 @@ static int run_parser(const struct argp *argp, unsigned flags, int argc, char **
 int command_parse(struct context *ctx, const struct argp *command, int argc, char **argv,
 		  void *args, struct error *err)
 {
-	const struct argp_child children[] = { { command, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
+	const struct argp_child children[] = { { command, 0, NULL, 0 },
+					       { NULL, 0, NULL, 0 } };
 	const struct argp argp = { global_options, parse_global, NULL, command->doc,
-				   children, NULL, NULL };
+				   children,	   NULL,	 NULL };
 	struct parse p = { ctx, args, err, false, false };
 	char name[64];
 	int r, index = 1;
@@ -295,11 +314,13 @@ static error_t parse_leading(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-int global_parse(struct context *ctx, int argc, char **argv, const char *doc, int *ret_index,
-		 struct error *err)
+int global_parse(struct context *ctx, int argc, char **argv, const char *doc,
+		 int *ret_index, struct error *err)
 {
-	const struct argp argp = { global_options, parse_leading, "COMMAND [ARGUMENTS]", doc,
-				   NULL, NULL, NULL };
+	const struct argp argp = {
+		global_options, parse_leading, "COMMAND [ARGUMENTS]", doc, NULL,
+		NULL,		NULL
+	};
 	struct parse p = { ctx, ret_index, err, false, false };
 	int r, index = 1;
 

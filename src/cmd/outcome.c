@@ -14,13 +14,13 @@ static json_t *outcome_json(const struct view *view, const struct outcome *o)
 	char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE];
 
 	row_place(view, &o->row, gpu, parent);
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "uuid",
-			 json_text(row_uuid(&o->row)), "profile",
-			 json_text(row_profile(&o->row)), "vm",
-			 json_text(o->row.saved ? o->row.saved->vm : NULL), "vf",
-			 json_text(parent), "state", vgpu_state_name(o->row.verdict.state),
-			 "action", plan_action_name(o->row.verdict.action), "error",
-			 json_text(o->error));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "uuid",
+		json_text(row_uuid(&o->row)), "profile", json_text(row_profile(&o->row)),
+		"vm", json_text(o->row.saved ? o->row.saved->vm : NULL), "vf",
+		json_text(parent), "state", vgpu_state_name(o->row.verdict.state),
+		"action", plan_action_name(o->row.verdict.action), "error",
+		json_text(o->error));
 }
 
 static json_t *document_of(const struct context *ctx, const struct view *view,
@@ -34,28 +34,29 @@ static json_t *document_of(const struct context *ctx, const struct view *view,
 	for (i = 0; i < n; i++)
 		(void)json_array_append_new(array, outcome_json(view, &outcomes[i]));
 	(void)json_object_set_new(document, "vgpus", array);
-	(void)json_object_set_new(document, "summary",
-				  json_pack("{s:I, s:I, s:I, s:I, s:I}", "as_saved",
-					    (json_int_t)s->as_saved, "created",
-					    (json_int_t)s->created, "moved",
-					    (json_int_t)s->moved, "failed",
-					    (json_int_t)s->failed, "foreign",
-					    (json_int_t)s->foreign));
+	(void)json_object_set_new(
+		document, "summary",
+		json_pack("{s:I, s:I, s:I, s:I, s:I}", "as_saved",
+			  (json_int_t)s->as_saved, "created", (json_int_t)s->created,
+			  "moved", (json_int_t)s->moved, "failed", (json_int_t)s->failed,
+			  "foreign", (json_int_t)s->foreign));
 	return document;
 }
 
 static bool is_worth_a_line(const struct outcome *o)
 {
 	return o->error[0] || o->row.verdict.action != ACTION_NONE ||
-	       (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.state != STATE_STOPPED);
+	       (o->row.verdict.state != STATE_ACTIVE &&
+		o->row.verdict.state != STATE_STOPPED);
 }
 
 static int print_table(const struct view *view, const struct outcome *outcomes, size_t n,
 		       struct error *err)
 {
 	static const struct column columns[] = {
-		{ "UUID", false },  { "PROFILE", false }, { "VM", false },  { "VF", false },
-		{ "STATE", false }, { "ACTION", false },  { "WHY", false },
+		{ "UUID", false }, { "PROFILE", false }, { "VM", false },
+		{ "VF", false },   { "STATE", false },	 { "ACTION", false },
+		{ "WHY", false },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
 	size_t i, lines = 0;
@@ -70,11 +71,11 @@ static int print_table(const struct view *view, const struct outcome *outcomes, 
 		lines++;
 		row_place(view, &o->row, gpu, parent);
 		r = table_add(table,
-			      (const char *[]){ row_uuid(&o->row), row_profile(&o->row),
-						o->row.saved ? o->row.saved->vm : NULL, parent,
-						vgpu_state_name(o->row.verdict.state),
-						plan_action_name(o->row.verdict.action),
-						o->error },
+			      (const char *[]){
+				      row_uuid(&o->row), row_profile(&o->row),
+				      o->row.saved ? o->row.saved->vm : NULL, parent,
+				      vgpu_state_name(o->row.verdict.state),
+				      plan_action_name(o->row.verdict.action), o->error },
 			      err);
 	}
 	return r == 0 && lines ? table_print(table, err) : r;

@@ -13,8 +13,9 @@ struct outcome_summary {
 	unsigned as_saved, created, moved, failed, foreign;
 };
 
-/* Prints the document, or a line for each vGPU that is not simply as saved, and the summary.
- * RET_TEXT (may be NULL) gets the document as text; the caller frees it. */
+/* Prints the document, or a line for each vGPU that is not simply as saved, and the
+ * summary. RET_TEXT (may be NULL) gets the document as text; the caller frees it. */
 int outcomes_print(const struct context *ctx, const struct view *view,
 		   const struct outcome *outcomes, size_t n,
-		   const struct outcome_summary *summary, char **ret_text, struct error *err);
+		   const struct outcome_summary *summary, char **ret_text,
+		   struct error *err);

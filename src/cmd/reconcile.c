@@ -17,8 +17,10 @@
 enum { OPT_WAIT = 0x200, OPT_GPU };
 
 static const struct argp_option options[] = {
-	{ "wait", OPT_WAIT, "SEC", 0, "How long to wait for GPUs and types that are absent "
-	  "(default 0)", 0 },
+	{ "wait", OPT_WAIT, "SEC", 0,
+	  "How long to wait for GPUs and types that are absent "
+	  "(default 0)",
+	  0 },
 	{ "gpu", OPT_GPU, "BDF", 0, "Only what is saved on this GPU", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -56,8 +58,9 @@ static void reconcile_end(struct reconcile *rc)
 }
 
 /* Its own reason, and where that is a GPU's virtual functions, what became of those. */
-static void explain(struct reconcile *rc, const struct saved_vgpu *v, const struct item *item,
-		    const struct verdict *verdict, char *buf, size_t size)
+static void explain(struct reconcile *rc, const struct saved_vgpu *v,
+		    const struct item *item, const struct verdict *verdict, char *buf,
+		    size_t size)
 {
 	const struct sriov_try *try = reconcile_find_try(rc, &v->gpu);
 
@@ -109,8 +112,8 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
 		o->row.verdict.state = STATE_ACTIVE;
 	if (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.vf < 0 &&
-	    item->verdict.action != ACTION_FORGET && item->verdict.action != ACTION_NONE &&
-	    rc->jobs)
+	    item->verdict.action != ACTION_FORGET &&
+	    item->verdict.action != ACTION_NONE && rc->jobs)
 		o->row.verdict.action = ACTION_REPORT; /* its VF never came */
 	s->created += made && !item->moved;
 	s->moved += item->moved && o->row.verdict.state == STATE_ACTIVE;
@@ -160,8 +163,11 @@ static void print_sriov_plan(struct context *ctx, const struct reconcile *rc)
 		if (!reconcile_skips(rc, &gpu->bdf) &&
 		    plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
 				     saved->n_gpus))
-			note(ctx, "would enable the virtual functions of %s, then make what is "
-			     "saved on it", bdf_format(&gpu->bdf, name));
+			note(ctx,
+			     "would enable the virtual functions of %s, then make what "
+			     "is "
+			     "saved on it",
+			     bdf_format(&gpu->bdf, name));
 	}
 }
 
@@ -268,10 +274,17 @@ static int report_nothing(struct context *ctx, struct error *err)
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, NULL,
-				   "Make live what is saved: enable virtual functions, make the "
-				   "vGPUs that are missing. Never removes a device. Exit status "
-				   "7: not everything is as saved.", NULL, NULL, NULL };
+	const struct argp argp = {
+		options,
+		parse,
+		NULL,
+		"Make live what is saved: enable virtual functions, make the "
+		"vGPUs that are missing. Never removes a device. Exit status "
+		"7: not everything is as saved.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(reconcile_end) struct reconcile rc = { .lock_fd = -1 };
 	int r = command_parse(ctx, &argp, argc, argv, &rc, err);
 

@@ -8,9 +8,9 @@
 struct item {
 	struct work work;
 	struct verdict verdict; /* as last planned; final once it is queued */
-	bool settled;           /* what the record must say is written already */
-	bool moved;             /* its record names another VF since this run */
-	bool vanished;          /* its record was removed meanwhile */
+	bool settled;		/* what the record must say is written already */
+	bool moved;		/* its record names another VF since this run */
+	bool vanished;		/* its record was removed meanwhile */
 };
 
 /* The enabling of one GPU's virtual functions. */
@@ -33,12 +33,13 @@ struct reconcile {
 	struct sriov_try *tries;
 	size_t n_tries;
 	int64_t wait_until;
-	int lock_fd; /* one reconcile at a time */
+	int lock_fd;  /* one reconcile at a time */
 	bool changed; /* the store was */
 };
 
-/* Makes live what is saved, as far as it can be: GPUs in parallel, each as it becomes ready.
- * What could not be done is in the items; a failure here is one of this process. */
+/* Makes live what is saved, as far as it can be: GPUs in parallel, each as it becomes
+ * ready. What could not be done is in the items; a failure here is one of this process.
+ */
 int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err);
 
 /* Writes down what was done, in one transaction, or none where nothing changed. */

@@ -11,9 +11,10 @@
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 
-#define LOOK_MS   250
-#define THOROUGH  (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
-#define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items */
+#define LOOK_MS 250
+#define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+#define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items  \
+				       */
 
 bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu)
 {
@@ -30,7 +31,8 @@ struct sriov_try *reconcile_find_try(struct reconcile *rc, const struct bdf *gpu
 	return NULL;
 }
 
-/* Are the types of all of the GPU's VFs there, or is there no sense in waiting for them? */
+/* Are the types of all of the GPU's VFs there, or is there no sense in waiting for them?
+ */
 static bool is_settled(struct reconcile *rc, const struct gpu *gpu)
 {
 	const struct sriov_try *try = reconcile_find_try(rc, &gpu->bdf);
@@ -54,7 +56,8 @@ static int plan(struct reconcile *rc, struct error *err)
 	return r;
 }
 
-static int look(struct context *ctx, struct reconcile *rc, unsigned what, struct error *err)
+static int look(struct context *ctx, struct reconcile *rc, unsigned what,
+		struct error *err)
 {
 	struct host *host;
 	int r = context_scan(ctx, what, &host, err);
@@ -82,7 +85,8 @@ static bool all_is_well(const struct reconcile *rc)
 	size_t i;
 
 	for (i = 0; i < saved->n_vgpus; i++)
-		if (rc->items[i].verdict.action != ACTION_NONE || rc->items[i].verdict.reason)
+		if (rc->items[i].verdict.action != ACTION_NONE ||
+		    rc->items[i].verdict.reason)
 			return false;
 	for (i = 0; i < saved->n_gpus; i++) {
 		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
@@ -96,7 +100,8 @@ static bool all_is_well(const struct reconcile *rc)
 static int add_try(struct context *ctx, struct reconcile *rc, const struct gpu *gpu,
 		   struct error *err)
 {
-	struct sriov_try *grown = reallocarray(rc->tries, rc->n_tries + 1, sizeof(*grown));
+	struct sriov_try *grown =
+		reallocarray(rc->tries, rc->n_tries + 1, sizeof(*grown));
 	struct sriov_try *try;
 	int r;
 
@@ -125,7 +130,8 @@ static int queue_sriov(struct context *ctx, struct reconcile *rc, struct error *
 	for (i = 0; i < host->n_gpus && r == 0; i++) {
 		const struct gpu *gpu = &host->gpus[i];
 
-		if (!reconcile_skips(rc, &gpu->bdf) && !reconcile_find_try(rc, &gpu->bdf) &&
+		if (!reconcile_skips(rc, &gpu->bdf) &&
+		    !reconcile_find_try(rc, &gpu->bdf) &&
 		    plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
 				     saved->n_gpus))
 			r = add_try(ctx, rc, gpu, err);
@@ -171,12 +177,13 @@ static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *
 		r = store_set_place(rc->store, v, err);
 		(void)snprintf(detail, sizeof(detail), "found on %s",
 			       bdf_format(&v->vf, place));
-		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err) : r;
+		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err)
+			      : r;
 	}
 	item->work.vgpu = v;
-	return work_settle(rc->store, rc->view.host, &item->work,
-			   v->state == SAVED_REMOVING ? "remove-cut-short" :
-						       "roll-forward", err);
+	return work_settle(
+		rc->store, rc->view.host, &item->work,
+		v->state == SAVED_REMOVING ? "remove-cut-short" : "roll-forward", err);
 }
 
 static int settle_item(struct reconcile *rc, size_t i, struct error *err)
@@ -187,12 +194,14 @@ static int settle_item(struct reconcile *rc, size_t i, struct error *err)
 	int r;
 
 	if (item->work.done)
-		return item->work.r < 0 ? 0 : work_settle(rc->store, rc->view.host,
-							  &item->work, "restore", err);
+		return item->work.r < 0 ? 0
+					: work_settle(rc->store, rc->view.host,
+						      &item->work, "restore", err);
 	if (item->verdict.action == ACTION_FORGET) {
 		r = store_delete(rc->store, v, err);
 		return r == 0 ? store_event(rc->store, "remove", v->uuid,
-					    "its device was gone already", err) : r;
+					    "its device was gone already", err)
+			      : r;
 	}
 	return live ? settle_live(rc, v, item, live, err) : 0;
 }
@@ -204,8 +213,8 @@ static int record_move(struct reconcile *rc, size_t i, struct error *err)
 	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
 	int r;
 
-	(void)snprintf(detail, sizeof(detail), "from %s to %s", bdf_format(&moved.vf, from),
-		       bdf_format(&vf->bdf, to));
+	(void)snprintf(detail, sizeof(detail), "from %s to %s",
+		       bdf_format(&moved.vf, from), bdf_format(&vf->bdf, to));
 	moved.vf = vf->bdf;
 	moved.vf_index = vf->index;
 	r = store_set_place(rc->store, &moved, err);
@@ -228,8 +237,8 @@ static bool leaves_now(const struct reconcile *rc, size_t i)
 	       !reconcile_skips(rc, &rc->view.saved->vgpus[i].gpu);
 }
 
-/* The record names the new VF before the kernel does; all moves that are due, at once, since
- * they may be one another's. */
+/* The record names the new VF before the kernel does; all moves that are due, at once,
+ * since they may be one another's. */
 static int record_moves(struct reconcile *rc, const bool *due, struct error *err)
 {
 	size_t i, n = rc->view.saved->n_vgpus;
@@ -253,7 +262,8 @@ static int record_moves(struct reconcile *rc, const bool *due, struct error *err
 	return r;
 }
 
-static void apply_moves(struct reconcile *rc, const bool *due, int r, const struct error *err)
+static void apply_moves(struct reconcile *rc, const bool *due, int r,
+			const struct error *err)
 {
 	size_t i;
 
@@ -296,7 +306,8 @@ static int move_due(struct reconcile *rc, struct error *err)
 	return 0;
 }
 
-/* Takes the locks of all whose turn it is. One that somebody else holds is not ours to make. */
+/* Takes the locks of all whose turn it is. One that somebody else holds is not ours to
+ * make. */
 static bool lock_due(struct context *ctx, struct reconcile *rc)
 {
 	struct saved *saved = rc->view.saved;
@@ -312,7 +323,8 @@ static bool lock_due(struct context *ctx, struct reconcile *rc)
 			continue;
 		w->vgpu = &saved->vgpus[i];
 		r = work_lock(ctx, w, &err);
-		if (r < 0 && r != -EROFS) { /* a store that nobody can change needs no lock */
+		if (r < 0 &&
+		    r != -EROFS) { /* a store that nobody can change needs no lock */
 			give_up(w, r, &err);
 			continue;
 		}
@@ -335,7 +347,8 @@ static int verify_due(struct reconcile *rc, struct error *err)
 	r = store_load(rc->store, &now, err);
 	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
 		const struct saved_vgpu *v = &saved->vgpus[i];
-		const struct saved_vgpu *is = is_due(rc, i) ? saved_find(now, v->uuid) : v;
+		const struct saved_vgpu *is =
+			is_due(rc, i) ? saved_find(now, v->uuid) : v;
 		struct error changed;
 
 		if (is && is->state == v->state && bdf_equal(&is->vf, &v->vf))
@@ -363,7 +376,8 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 		r = move_due(rc, err);
 	for (i = 0; i < saved->n_vgpus && r == 0; i++)
 		if (is_due(rc, i))
-			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false, err);
+			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false,
+					    err);
 	return r;
 }
 
@@ -392,7 +406,8 @@ static bool is_waiting(struct reconcile *rc)
 }
 
 /* Takes over one result. Returns the GPU whose virtual functions it is about, or NULL. */
-static const struct bdf *take_result(struct reconcile *rc, const struct job_result *result)
+static const struct bdf *take_result(struct reconcile *rc,
+				     const struct job_result *result)
 {
 	struct sriov_try *try;
 

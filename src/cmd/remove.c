@@ -111,9 +111,10 @@ static int choose_uuid(struct removal *m, const char *text, struct error *err)
 	if (r < 0)
 		return r;
 	if (!v) {
-		(void)error_set(err, ERROR_CONFLICT, 0,
-				"%s is foreign: vgpumgr did not make it and leaves it alone",
-				live->uuid);
+		(void)error_set(
+			err, ERROR_CONFLICT, 0,
+			"%s is foreign: vgpumgr did not make it and leaves it alone",
+			live->uuid);
 		error_hint(err, "whoever made it can remove it");
 		return -EEXIST;
 	}
@@ -159,8 +160,7 @@ static struct live_vgpu *device_of(const struct removal *m, const struct work *w
 static int check_one(struct context *ctx, struct removal *m, struct work *w,
 		     struct error *err)
 {
-	const struct verdict *v =
-		&m->view.plan.verdicts[w->vgpu - m->view.saved->vgpus];
+	const struct verdict *v = &m->view.plan.verdicts[w->vgpu - m->view.saved->vgpus];
 	char why[256];
 
 	if (w->vgpu->in_progress) {
@@ -265,11 +265,13 @@ static int mark_one(struct context *ctx, struct removal *m, const struct saved *
 	w->vgpu->vf = live->parent;
 	w->vgpu->state = SAVED_REMOVING;
 	r = store_set_state(m->store, w->vgpu, from, err);
-	return r == 0 ? store_event(m->store, "remove-intent", w->vgpu->uuid, "", err) : r;
+	return r == 0 ? store_event(m->store, "remove-intent", w->vgpu->uuid, "", err)
+		      : r;
 }
 
-/* Records of devices that are gone go; the others are marked before the kernel is touched.
- * -ESTALE: somebody was at work on one of them meanwhile, everything must be looked at again. */
+/* Records of devices that are gone go; the others are marked before the kernel is
+ * touched. -ESTALE: somebody was at work on one of them meanwhile, everything must be
+ * looked at again. */
 static int mark(struct context *ctx, struct removal *m, struct error *err)
 {
 	_cleanup_(saved_freep) struct saved *now = NULL;
@@ -338,7 +340,8 @@ static int remove_devices(struct context *ctx, struct removal *m, struct error *
 	int r = 0;
 
 	for (i = 0; i < m->n && r == 0; i++) {
-		if (m->works[i].vgpu->state != SAVED_REMOVING || !device_of(m, &m->works[i]))
+		if (m->works[i].vgpu->state != SAVED_REMOVING ||
+		    !device_of(m, &m->works[i]))
 			continue;
 		r = work_queue_remove(ctx, m->jobs, &m->works[i], i, err);
 		n_live++;
@@ -358,19 +361,18 @@ static int print(struct context *ctx, struct removal *m, struct error *err)
 		const struct saved_vgpu *v = m->works[i].vgpu;
 
 		if (ctx->dry_run && !ctx->json)
-			printf("remove %s (%s on %s of %s slot %u)\n", v->uuid, v->profile,
-			       bdf_format(&v->vf, vf), text_escape(vm, sizeof(vm), v->vm),
-			       v->slot);
+			printf("remove %s (%s on %s of %s slot %u)\n", v->uuid,
+			       v->profile, bdf_format(&v->vf, vf),
+			       text_escape(vm, sizeof(vm), v->vm), v->slot);
 		else if (!ctx->json)
-			note(ctx, "removed %s (%s on %s of %s slot %u)", v->uuid, v->profile,
-			     bdf_format(&v->vf, vf), v->vm, v->slot);
-		(void)json_array_append_new(array,
-					    json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "uuid",
-						      v->uuid, "profile", v->profile, "vm",
-						      json_text(v->vm), "slot",
-						      (json_int_t)v->slot, "gpu",
-						      json_bdf(&v->gpu), "vf",
-						      json_bdf(&v->vf)));
+			note(ctx, "removed %s (%s on %s of %s slot %u)", v->uuid,
+			     v->profile, bdf_format(&v->vf, vf), v->vm, v->slot);
+		(void)json_array_append_new(
+			array,
+			json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "uuid", v->uuid,
+				  "profile", v->profile, "vm", json_text(v->vm), "slot",
+				  (json_int_t)v->slot, "gpu", json_bdf(&v->gpu), "vf",
+				  json_bdf(&v->vf)));
 	}
 	if (!ctx->json) {
 		json_decref(array);
@@ -429,9 +431,16 @@ static int remove_all(struct context *ctx, struct removal *m, struct error *err)
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, "UUID...|--vm NAME",
-				   "Remove vGPUs and their records. All are checked first: none "
-				   "is removed if one is in use.", NULL, NULL, NULL };
+	const struct argp argp = {
+		options,
+		parse,
+		"UUID...|--vm NAME",
+		"Remove vGPUs and their records. All are checked first: none "
+		"is removed if one is in use.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(removal_end) struct removal m = { .n = 0 };
 	int r = command_parse(ctx, &argp, argc, argv, &m.args, err);
 

@@ -38,7 +38,8 @@ ssize_t rows_make(const struct view *view, struct row **ret, struct error *err)
 					  view->plan.verdicts[i], -1 };
 	for (i = 0; i < host->n_live; i++) {
 		const struct live_vgpu *live = &host->live[i];
-		struct verdict v = { live->stuck ? STATE_STUCK : STATE_FOREIGN, ACTION_REPORT,
+		struct verdict v = { live->stuck ? STATE_STUCK : STATE_FOREIGN,
+				     ACTION_REPORT,
 				     live->stuck ? REASON_STUCK : REASON_NONE, live->vf };
 
 		if (!view->plan.ours[i])
@@ -83,21 +84,22 @@ json_t *row_json(const struct view *view, const struct row *row)
 	char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE];
 
 	row_place(view, row, gpu, parent);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
-			 "uuid", json_text(row_uuid(row)), "profile",
-			 json_text(row_profile(row)), "type_name",
-			 json_text(s ? s->type_name : l->type_name), "type_id",
-			 json_known(l && l->type_id ? l->type_id : s ? s->type_id : 0),
-			 "framebuffer_mib",
-			 json_known(s ? s->framebuffer_mib : l->framebuffer_mib), "vm",
-			 json_text(s ? s->vm : NULL), "vm_uuid",
-			 json_text(s ? s->vm_uuid : NULL), "slot",
-			 s ? json_integer(s->slot) : json_null(), "gpu", json_text(gpu), "vf",
-			 json_text(parent), "framework",
-			 json_text(framework_name(s ? s->framework : l->framework)), "state",
-			 vgpu_state_name(row->verdict.state), "in_use",
-			 row->in_use < 0 ? json_null() : json_boolean(row->in_use),
-			 "created_at", json_text(s ? s->created_at : NULL));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
+		"uuid", json_text(row_uuid(row)), "profile", json_text(row_profile(row)),
+		"type_name", json_text(s ? s->type_name : l->type_name), "type_id",
+		json_known(l && l->type_id ? l->type_id
+			   : s		   ? s->type_id
+					   : 0),
+		"framebuffer_mib",
+		json_known(s ? s->framebuffer_mib : l->framebuffer_mib), "vm",
+		json_text(s ? s->vm : NULL), "vm_uuid", json_text(s ? s->vm_uuid : NULL),
+		"slot", s ? json_integer(s->slot) : json_null(), "gpu", json_text(gpu),
+		"vf", json_text(parent), "framework",
+		json_text(framework_name(s ? s->framework : l->framework)), "state",
+		vgpu_state_name(row->verdict.state), "in_use",
+		row->in_use < 0 ? json_null() : json_boolean(row->in_use), "created_at",
+		json_text(s ? s->created_at : NULL));
 }
 
 static int print_json(const struct view *view, const struct row *rows, size_t n,
@@ -117,8 +119,9 @@ int rows_print(const struct context *ctx, const struct view *view, const struct 
 	       size_t n, const char *command, struct error *err)
 {
 	static const struct column columns[] = {
-		{ "UUID", false }, { "PROFILE", false }, { "VM", false },   { "SLOT", true },
-		{ "GPU", false },  { "VF", false },      { "STATE", false },
+		{ "UUID", false },  { "PROFILE", false }, { "VM", false },
+		{ "SLOT", true },   { "GPU", false },	  { "VF", false },
+		{ "STATE", false },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
 	size_t i;
@@ -136,8 +139,9 @@ int rows_print(const struct context *ctx, const struct view *view, const struct 
 			(void)snprintf(slot, sizeof(slot), "%u", row->saved->slot);
 		r = table_add(table,
 			      (const char *[]){ row_uuid(row), row_profile(row),
-						row->saved ? row->saved->vm : NULL, slot, gpu,
-						parent, vgpu_state_name(row->verdict.state) },
+						row->saved ? row->saved->vm : NULL, slot,
+						gpu, parent,
+						vgpu_state_name(row->verdict.state) },
 			      err);
 	}
 	return r == 0 ? table_print(table, err) : r;

@@ -33,7 +33,8 @@ static int set_exclude(struct settings *settings, const char *file, config_setti
 
 	if (!config_setting_is_array(s) && !config_setting_is_list(s))
 		return refuse(err, file, line,
-			      "exclude_gpus is a list of addresses, [\"0000:e8:00.0\"]", "");
+			      "exclude_gpus is a list of addresses, [\"0000:e8:00.0\"]",
+			      "");
 	free(settings->exclude_gpus);
 	settings->n_exclude_gpus = 0;
 	settings->exclude_gpus = calloc((size_t)n + 1, sizeof(*settings->exclude_gpus));
@@ -43,9 +44,10 @@ static int set_exclude(struct settings *settings, const char *file, config_setti
 		const char *text = config_setting_get_string_elem(s, i);
 
 		if (!text || !bdf_parse(text, &settings->exclude_gpus[i]))
-			return refuse(err, file, line,
-				      "exclude_gpus: no PCI address such as 0000:e8:00.0: ",
-				      text ? text : "(not a string)");
+			return refuse(
+				err, file, line,
+				"exclude_gpus: no PCI address such as 0000:e8:00.0: ",
+				text ? text : "(not a string)");
 		settings->n_exclude_gpus++;
 	}
 	return 0;
@@ -58,7 +60,8 @@ static int set_policy(struct settings *settings, const char *file, config_settin
 
 	if (!text || !policy_parse(text, &settings->policy))
 		return refuse(err, file, config_setting_source_line(s),
-			      "policy is \"breadth\" or \"depth\", not ", text ? text : "this");
+			      "policy is \"breadth\" or \"depth\", not ",
+			      text ? text : "this");
 	return 0;
 }
 
@@ -80,10 +83,11 @@ static int set_number(uint32_t *ret, uint32_t max, const char *file, config_sett
 {
 	int value = config_setting_get_int(s);
 
-	if (config_setting_type(s) != CONFIG_TYPE_INT || value < 1 || (uint32_t)value > max)
-		return error_set(err, ERROR_USAGE, 0, "%s:%u: %s is a whole number from 1 to %u",
-				 file, config_setting_source_line(s),
-				 config_setting_name(s), max);
+	if (config_setting_type(s) != CONFIG_TYPE_INT || value < 1 ||
+	    (uint32_t)value > max)
+		return error_set(
+			err, ERROR_USAGE, 0, "%s:%u: %s is a whole number from 1 to %u",
+			file, config_setting_source_line(s), config_setting_name(s), max);
 	*ret = (uint32_t)value;
 	return 0;
 }
@@ -153,7 +157,8 @@ static int check_text(const char *file, const char *text, struct error *err)
 			const char *word = at + strspn(at, " \t");
 
 			if (!strncmp(word, "@include", 8))
-				return refuse(err, file, line, "@include is not supported", "");
+				return refuse(err, file, line,
+					      "@include is not supported", "");
 		}
 		if (skip) {
 			size_t i;
@@ -175,8 +180,10 @@ static int check_text(const char *file, const char *text, struct error *err)
 
 void settings_defaults(struct settings *settings)
 {
-	*settings = (struct settings){ .policy = POLICY_BREADTH, .timeout_s = 60,
-				   .sriov_timeout_s = 120, .creates_per_gpu = 1 };
+	*settings = (struct settings){ .policy = POLICY_BREADTH,
+				       .timeout_s = 60,
+				       .sriov_timeout_s = 120,
+				       .creates_per_gpu = 1 };
 	(void)text_copy(settings->sriov_manage, sizeof(settings->sriov_manage),
 			"/usr/lib/nvidia/sriov-manage");
 }
@@ -189,7 +196,7 @@ void settings_free(struct settings *settings)
 }
 
 int settings_parse(struct settings *settings, const char *file, const char *text,
-		 struct error *err)
+		   struct error *err)
 {
 	config_t parsed;
 	int i, r = check_text(file, text, err);
@@ -198,17 +205,20 @@ int settings_parse(struct settings *settings, const char *file, const char *text
 		return r;
 	config_init(&parsed);
 	if (!config_read_string(&parsed, text))
-		r = refuse(err, file, (unsigned)config_error_line(&parsed), config_error_text(&parsed),
-			   "");
-	for (i = 0; r == 0 && i < config_setting_length(config_root_setting(&parsed)); i++)
+		r = refuse(err, file, (unsigned)config_error_line(&parsed),
+			   config_error_text(&parsed), "");
+	for (i = 0; r == 0 && i < config_setting_length(config_root_setting(&parsed));
+	     i++)
 		r = set_key(settings, file,
-			    config_setting_get_elem(config_root_setting(&parsed), (unsigned)i),
+			    config_setting_get_elem(config_root_setting(&parsed),
+						    (unsigned)i),
 			    err);
 	config_destroy(&parsed);
 	return r;
 }
 
-int settings_read(struct settings *settings, int root_fd, const char *path, struct error *err)
+int settings_read(struct settings *settings, int root_fd, const char *path,
+		  struct error *err)
 {
 	_cleanup_(closep) int fd = -1;
 	_cleanup_(freep) char *text = NULL;
@@ -221,8 +231,8 @@ int settings_read(struct settings *settings, int root_fd, const char *path, stru
 		return error_set(err, ERROR_SYSTEM, errno, "open %s", path);
 	if (!S_ISREG(st.st_mode) || st.st_size > MAX_SIZE)
 		return error_set(err, ERROR_USAGE, EINVAL, "%s is %s", path,
-				 S_ISREG(st.st_mode) ? "larger than 64 KiB" :
-						       "no regular file");
+				 S_ISREG(st.st_mode) ? "larger than 64 KiB"
+						     : "no regular file");
 	if (trust_stat(&st, path, err) < 0)
 		return -EPERM;
 	text = calloc(1, MAX_SIZE + 1);

@@ -19,13 +19,15 @@ struct settings {
 /* Sets every key to its default. */
 void settings_defaults(struct settings *settings);
 
-/* Reads TEXT, the contents of FILE, over what SETTINGS holds. Every mistake is ERROR_USAGE and
- * names file and line: an unknown key, a wrong type, a number out of its range, @include. */
+/* Reads TEXT, the contents of FILE, over what SETTINGS holds. Every mistake is
+ * ERROR_USAGE and names file and line: an unknown key, a wrong type, a number out of its
+ * range, @include. */
 int settings_parse(struct settings *settings, const char *file, const char *text,
-		 struct error *err);
+		   struct error *err);
 
 /* Reads the file PATH below ROOT_FD. It must be a regular file of root or the caller that
  * nobody else can write, of at most 64 KiB. -ENOENT where it does not exist. */
-int settings_read(struct settings *settings, int root_fd, const char *path, struct error *err);
+int settings_read(struct settings *settings, int root_fd, const char *path,
+		  struct error *err);
 
 void settings_free(struct settings *settings);

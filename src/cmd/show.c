@@ -36,7 +36,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		if (a->text)
-			return usage_error(state, "more than one thing to show: '%s'", arg);
+			return usage_error(state, "more than one thing to show: '%s'",
+					   arg);
 		a->text = arg;
 		return 0;
 	case ARGP_KEY_END:
@@ -117,7 +118,8 @@ static int choose(const struct view *view, const char *text, struct shown *s,
 		return 0;
 	}
 	r = view_find_vgpu(view, text, SHORTEST_PREFIX, &saved, &live, err);
-	if (r == -EIO && err->kind == ERROR_USAGE && vm_name_is_valid(text) && !strstr(err->message, "beginning of")) {
+	if (r == -EIO && err->kind == ERROR_USAGE && vm_name_is_valid(text) &&
+	    !strstr(err->message, "beginning of")) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0, "no vGPU, GPU or VM '%s' here",
 				text_escape(shown, sizeof(shown), text));
 		error_hint(err, "'vgpumgr list' and 'vgpumgr gpus' show what there is");
@@ -176,7 +178,8 @@ static void print_row(const struct view *view, const struct row *row,
 		      const struct holder *holder)
 {
 	char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE], text[512];
-	uint32_t mib = row->saved ? row->saved->framebuffer_mib : row->live->framebuffer_mib;
+	uint32_t mib =
+		row->saved ? row->saved->framebuffer_mib : row->live->framebuffer_mib;
 	const char *uuid = row_uuid(row);
 
 	row_place(view, row, gpu, parent);
@@ -212,8 +215,8 @@ static int print_gpu(const struct view *view, const struct gpu_summary *s, size_
 		       gpu->total_vfs, s->sriov_state, s->wanted_vfs);
 	line("VFs", text);
 	if (s->framebuffer_mib)
-		(void)snprintf(text, sizeof(text), "%u of %u MiB by %u vGPUs", s->used_mib,
-			       s->framebuffer_mib, s->n_vgpus);
+		(void)snprintf(text, sizeof(text), "%u of %u MiB by %u vGPUs",
+			       s->used_mib, s->framebuffer_mib, s->n_vgpus);
 	else
 		(void)snprintf(text, sizeof(text), "%u MiB by %u vGPUs", s->used_mib,
 			       s->n_vgpus);
@@ -234,7 +237,8 @@ static int print(struct context *ctx, const struct view *view, const struct show
 	if (r == 0 && s->gpu >= 0) {
 		names = pci_names_open();
 		gpu_summarise(view, &usage, (size_t)s->gpu, names, &summary);
-		(void)json_array_append_new(gpus, gpu_json(view, (size_t)s->gpu, &summary));
+		(void)json_array_append_new(gpus,
+					    gpu_json(view, (size_t)s->gpu, &summary));
 		if (!ctx->json)
 			r = print_gpu(view, &summary, (size_t)s->gpu);
 	}
@@ -256,9 +260,16 @@ static int print(struct context *ctx, const struct view *view, const struct show
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { NULL, parse, "UUID|GPU|VM",
-				   "Show everything about a vGPU, about a GPU and what is on "
-				   "it, or about a VM's vGPUs.", NULL, NULL, NULL };
+	const struct argp argp = {
+		NULL,
+		parse,
+		"UUID|GPU|VM",
+		"Show everything about a vGPU, about a GPU and what is on "
+		"it, or about a VM's vGPUs.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	struct shown s = { .gpu = -1 };
 	struct show_args a = { NULL };
@@ -267,7 +278,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_STUCK, &view, err);
+	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_STUCK,
+		      &view, err);
 	if (r < 0)
 		return r;
 	n = rows_make(&view, &s.rows, err);
@@ -282,4 +294,5 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	return r;
 }
 
-const struct command cmd_show = { "show", "show everything about a vGPU, a GPU or a VM", run };
+const struct command cmd_show = { "show", "show everything about a vGPU, a GPU or a VM",
+				  run };

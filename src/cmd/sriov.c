@@ -112,8 +112,9 @@ static int choose(struct sriov *s, struct error *err)
 	for (i = 0; i < s->args.n_gpus; i++) {
 		struct gpu *gpu = NULL;
 		struct bdf bdf;
-		int r = bdf_parse(s->args.gpus[i], &bdf) ?
-				view_find_gpu(host, &bdf, &gpu, err) : -EINVAL;
+		int r = bdf_parse(s->args.gpus[i], &bdf)
+				? view_find_gpu(host, &bdf, &gpu, err)
+				: -EINVAL;
 		size_t j;
 
 		if (r < 0)
@@ -124,7 +125,8 @@ static int choose(struct sriov *s, struct error *err)
 			s->targets[s->n++] = (struct target){ .gpu = gpu, .lock_fd = -1 };
 	}
 	for (i = 0; !s->args.n_gpus && i < host->n_gpus; i++)
-		s->targets[s->n++] = (struct target){ .gpu = &host->gpus[i], .lock_fd = -1 };
+		s->targets[s->n++] =
+			(struct target){ .gpu = &host->gpus[i], .lock_fd = -1 };
 	if (s->n || s->args.verb == VERB_STATUS)
 		return 0;
 	(void)error_set(err, ERROR_NOT_FOUND, 0, "no NVIDIA GPU was found on this host");
@@ -178,7 +180,8 @@ static int refuse_saved(const struct sriov *s, const struct gpu *gpu, struct err
 		(void)error_set(err, ERROR_CONFLICT, 0, "%s still has %s of %s on record",
 				bdf_format(&gpu->bdf, name), v->uuid,
 				text_escape(vm, sizeof(vm), v->vm));
-		error_hint(err, "'vgpumgr list --gpu %s' shows all; remove them first", name);
+		error_hint(err, "'vgpumgr list --gpu %s' shows all; remove them first",
+			   name);
 		return -EBUSY;
 	}
 	return 0;
@@ -189,7 +192,8 @@ static bool needs_switch(const struct sriov *s, const struct gpu *gpu)
 {
 	if (s->args.verb == VERB_DISABLE)
 		return gpu->n_vfs > 0;
-	return gpu->n_vfs != gpu->total_vfs || gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
+	return gpu->n_vfs != gpu->total_vfs ||
+	       gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
 }
 
 static int check_target(int root_fd, const struct sriov *s, struct target *t,
@@ -203,13 +207,15 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 
 	(void)bdf_format(&t->gpu->bdf, name);
 	if (why) {
-		(void)error_set(err, ERROR_CONFLICT, 0, "%s %s; it is left alone", name, why);
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s %s; it is left alone", name,
+				why);
 		return -EPERM;
 	}
 	if (s->args.verb == VERB_DISABLE && refuse_saved(s, t->gpu, err) < 0)
 		return -EBUSY;
 	if (live && (partial || (s->args.verb == VERB_DISABLE && t->gpu->n_vfs))) {
-		(void)error_set(err, ERROR_CONFLICT, 0, "%s has a vGPU on it, %s on %s", name,
+		(void)error_set(err, ERROR_CONFLICT, 0, "%s has a vGPU on it, %s on %s",
+				name,
 				live->uuid[0] ? live->uuid : "of the vfio framework",
 				live->parent_name);
 		error_hint(err, "'vgpumgr list --gpu %s' shows what is on it", name);
@@ -222,9 +228,10 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 			return error_context(err, "%s", name);
 	}
 	if (partial) {
-		(void)error_set(err, ERROR_CONFLICT, 0, "%s has %zu of %u VFs enabled; the "
-				"number can only change from 0", name, t->gpu->n_vfs,
-				t->gpu->total_vfs);
+		(void)error_set(err, ERROR_CONFLICT, 0,
+				"%s has %zu of %u VFs enabled; the "
+				"number can only change from 0",
+				name, t->gpu->n_vfs, t->gpu->total_vfs);
 		error_hint(err, "vgpumgr sriov disable %s, then enable it again", name);
 		return -EBUSY;
 	}
@@ -265,23 +272,25 @@ static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
 	for (i = 0; i < s->n && r == 0; i++) {
 		const struct gpu *gpu = s->targets[i].gpu;
 		const struct saved_gpu *old = saved_find_gpu(s->view.saved, &gpu->bdf);
-		struct saved_gpu wish = { .bdf = gpu->bdf, .vendor = gpu->vendor,
+		struct saved_gpu wish = { .bdf = gpu->bdf,
+					  .vendor = gpu->vendor,
 					  .device = gpu->device,
 					  .wanted_vfs = enable ? gpu->total_vfs : 0 };
 		char name[BDF_SIZE], detail[64];
 
-		if (s->targets[i].skipped || (old && old->wanted_vfs == wish.wanted_vfs) ||
-		    (!old && !enable))
+		if (s->targets[i].skipped ||
+		    (old && old->wanted_vfs == wish.wanted_vfs) || (!old && !enable))
 			continue;
 		(void)pci_names_model(names, gpu->vendor, gpu->device, wish.model,
 				      sizeof(wish.model));
 		*ret_changed = true;
 		r = store_put_gpu(s->store, &wish, err);
-		(void)snprintf(detail, sizeof(detail), "%s %u", bdf_format(&gpu->bdf, name),
-			       wish.wanted_vfs);
+		(void)snprintf(detail, sizeof(detail), "%s %u",
+			       bdf_format(&gpu->bdf, name), wish.wanted_vfs);
 		if (r == 0)
-			r = store_event(s->store, enable ? "sriov-enable" : "sriov-disable",
-					NULL, detail, err);
+			r = store_event(s->store,
+					enable ? "sriov-enable" : "sriov-disable", NULL,
+					detail, err);
 	}
 	if (r == 0)
 		return store_commit(s->store, err);
@@ -315,7 +324,8 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 		close_fd(TAKE_FD(t->lock_fd)); /* the next GPU's turn needs the lock */
 		(void)bdf_format(&t->gpu->bdf, name);
 		if (result.r == 0)
-			note(ctx, "%s: virtual functions %s", name, enable ? "on" : "off");
+			note(ctx, "%s: virtual functions %s", name,
+			     enable ? "on" : "off");
 		else
 			error_hint(&t->err, "'vgpumgr sriov status' shows how it stands");
 		r = 0;
@@ -366,15 +376,17 @@ static int add_line(struct table *table, const struct sriov *s, const struct tar
 	(void)snprintf(total, sizeof(total), "%u", gpu->total_vfs);
 	(void)snprintf(n, sizeof(n), "%zu", gpu->n_vfs);
 	(void)snprintf(want, sizeof(want), "%u", wanted);
-	return table_add(table, (const char *[]){ bdf_format(&gpu->bdf, name), total, n, want,
-						  state_of(s, t, gpu) }, err);
+	return table_add(table,
+			 (const char *[]){ bdf_format(&gpu->bdf, name), total, n, want,
+					   state_of(s, t, gpu) },
+			 err);
 }
 
 /* The view was opened anew after the switching, so GPUs are looked up by address. */
 static int print_status(struct context *ctx, struct sriov *s, struct error *err)
 {
 	static const struct column columns[] = {
-		{ "ADDRESS", false }, { "TOTAL", true }, { "VFS", true },
+		{ "ADDRESS", false }, { "TOTAL", true },  { "VFS", true },
 		{ "WANTED", true },   { "STATE", false },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
@@ -387,8 +399,8 @@ static int print_status(struct context *ctx, struct sriov *s, struct error *err)
 		uint32_t wanted = gpu_wanted_vfs(s->view.saved, gpu);
 
 		if (ctx->json)
-			(void)json_array_append_new(array, target_json(s, &s->targets[i], gpu,
-								       wanted));
+			(void)json_array_append_new(
+				array, target_json(s, &s->targets[i], gpu, wanted));
 		else
 			r = add_line(table, s, &s->targets[i], gpu, wanted, err);
 	}
@@ -480,10 +492,17 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { NULL, parse, "status [GPU...]\nenable GPU...|all\n"
-				   "disable GPU...|all",
-				   "Show or switch the virtual functions of GPUs, now and at "
-				   "every boot.", NULL, NULL, NULL };
+	const struct argp argp = {
+		NULL,
+		parse,
+		"status [GPU...]\nenable GPU...|all\n"
+		"disable GPU...|all",
+		"Show or switch the virtual functions of GPUs, now and at "
+		"every boot.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(sriov_end) struct sriov s = { .n = 0 };
 	int r;
 

@@ -25,7 +25,8 @@ int host_open_lock(struct context *ctx, struct error *err)
 		return fd;
 	(void)mkdirat(ctx->root_fd, "run", 0755);
 	(void)mkdirat(ctx->root_fd, RUN_DIR, 0755);
-	dir_fd = openat(ctx->root_fd, RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir_fd = openat(ctx->root_fd, RUN_DIR,
+			O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	fd = dir_fd < 0 ? -1 : lock_open(dir_fd, "lock", NULL);
 	if (fd < 0 && err)
 		*err = inner;

@@ -56,7 +56,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The row of TYPE's profile; a new one where there is none yet or each GPU has its own. */
+/* The row of TYPE's profile; a new one where there is none yet or each GPU has its own.
+ */
 static struct type_row *row_of(struct type_row *rows, size_t *n,
 			       const struct vgpu_type *type, bool own)
 {
@@ -74,16 +75,17 @@ static void add_unique(json_t *array, json_t *value)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item)
-		if (json_equal(item, value)) {
-			json_decref(value);
-			return;
-		}
+	json_array_foreach(array, i, item) if (json_equal(item, value))
+	{
+		json_decref(value);
+		return;
+	}
 	(void)json_array_append_new(array, value);
 }
 
 static size_t collect(const struct view *view, const struct usage *usage,
-		      const struct types_args *a, const char *profile, struct type_row *rows)
+		      const struct types_args *a, const char *profile,
+		      struct type_row *rows)
 {
 	const struct host *host = view->host;
 	size_t i, j, n = 0;
@@ -117,10 +119,11 @@ static json_t *type_json(const struct type_row *row)
 
 	return json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o, s:o, s:I, s:O}", "profile",
 			 t->profile, "type_name", t->name, "type_ids", row->ids,
-			 "framebuffer_mib", json_known(t->framebuffer_mib), "max_instances",
-			 json_known(t->max_instances), "num_heads", json_known(t->num_heads),
-			 "max_resolution", json_text(t->max_resolution), "series",
-			 json_text(series), "free", (json_int_t)row->free, "gpus", row->gpus);
+			 "framebuffer_mib", json_known(t->framebuffer_mib),
+			 "max_instances", json_known(t->max_instances), "num_heads",
+			 json_known(t->num_heads), "max_resolution",
+			 json_text(t->max_resolution), "series", json_text(series),
+			 "free", (json_int_t)row->free, "gpus", row->gpus);
 }
 
 static const char *known(uint32_t value, char *buf, size_t size)
@@ -141,14 +144,14 @@ static int add_line(struct table *table, const struct type_row *row, bool all,
 			       json_string_value(json_array_get(row->gpus, 0)));
 	else
 		(void)snprintf(gpus, sizeof(gpus), "%u", row->n_gpus);
-	return table_add(table,
-			 (const char *[]){ t->profile,
-					   known(t->framebuffer_mib, size, sizeof(size)),
-					   known(t->max_instances, max, sizeof(max)), free_now,
-					   known(t->num_heads, heads, sizeof(heads)),
-					   t->max_resolution[0] ? t->max_resolution : "?",
-					   gpus },
-			 err);
+	return table_add(
+		table,
+		(const char *[]){ t->profile,
+				  known(t->framebuffer_mib, size, sizeof(size)),
+				  known(t->max_instances, max, sizeof(max)), free_now,
+				  known(t->num_heads, heads, sizeof(heads)),
+				  t->max_resolution[0] ? t->max_resolution : "?", gpus },
+		err);
 }
 
 static int print(const struct context *ctx, const struct view *view,
@@ -156,8 +159,12 @@ static int print(const struct context *ctx, const struct view *view,
 		 struct error *err)
 {
 	const struct column columns[] = {
-		{ "PROFILE", false }, { "MIB", true },         { "MAX/GPU", true },
-		{ "FREE", true },     { "HEADS", true },       { "RESOLUTION", true },
+		{ "PROFILE", false },
+		{ "MIB", true },
+		{ "MAX/GPU", true },
+		{ "FREE", true },
+		{ "HEADS", true },
+		{ "RESOLUTION", true },
 		{ a->all ? "GPU" : "GPUS", !a->all },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
@@ -189,17 +196,24 @@ static void explain_nothing(const struct context *ctx, const struct host *host)
 		note(ctx, "no NVIDIA GPU was found on this host");
 	for (i = 0; i < host->n_gpus; i++)
 		if (!host->gpus[i].n_vfs && host->gpus[i].total_vfs)
-			note(ctx, "%s shows no types while its virtual functions are off: "
+			note(ctx,
+			     "%s shows no types while its virtual functions are off: "
 			     "vgpumgr sriov enable %s",
 			     bdf_format(&host->gpus[i].bdf, name), name);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	const struct argp argp = { options, parse, "[PROFILE]",
-				   "List the vGPU profiles of this host, one row each: "
-				   "framebuffer, how many a GPU takes, how many still fit.",
-				   NULL, NULL, NULL };
+	const struct argp argp = {
+		options,
+		parse,
+		"[PROFILE]",
+		"List the vGPU profiles of this host, one row each: "
+		"framebuffer, how many a GPU takes, how many still fit.",
+		NULL,
+		NULL,
+		NULL
+	};
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(usage_free) struct usage usage = { NULL, NULL };
 	_cleanup_(freep) struct type_row *rows = NULL;
@@ -211,7 +225,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (r)
 		return r < 0 ? r : 0;
-	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK,
+	r = view_open(ctx,
+		      SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE |
+			      SCAN_STUCK,
 		      &view, err);
 	if (r == 0 && a.profile)
 		r = view_resolve(view.host, a.profile, profile, err);
@@ -222,7 +238,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r < 0)
 		return r;
 	for (i = 0; i < view.host->n_gpus; i++)
-		room += view.host->gpus[i].catalog ? view.host->gpus[i].catalog->n_types : 0;
+		room += view.host->gpus[i].catalog ? view.host->gpus[i].catalog->n_types
+						   : 0;
 	rows = calloc(room, sizeof(*rows));
 	if (!rows)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "list types");

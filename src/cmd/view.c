@@ -75,8 +75,8 @@ static bool is_live(int root_fd, const struct live_vgpu *live)
 	return live->stuck || !live->uuid[0] || sysfs_exists(root_fd, path);
 }
 
-int context_drop_vanished(struct context *ctx, struct host *host, const struct saved *saved,
-			  struct error *err)
+int context_drop_vanished(struct context *ctx, struct host *host,
+			  const struct saved *saved, struct error *err)
 {
 	_cleanup_(freep) bool *ours = calloc(host->n_live + 1, sizeof(*ours));
 	size_t i, n = 0;
@@ -128,8 +128,9 @@ int view_check_types(struct context *ctx, struct view *view, struct error *err)
 
 	for (i = 0; i < view->saved->n_vgpus; i++) {
 		const struct verdict *v = &view->plan.verdicts[i];
-		struct gpu *gpu = v->vf < 0 || v->action == ACTION_NONE ? NULL :
-				  &view->host->gpus[view->host->vfs[v->vf].gpu];
+		struct gpu *gpu = v->vf < 0 || v->action == ACTION_NONE
+					  ? NULL
+					  : &view->host->gpus[view->host->vfs[v->vf].gpu];
 
 		if (!gpu || (gpu->catalog && !gpu->catalog->remembered))
 			continue;
@@ -157,8 +158,8 @@ int usage_make(const struct host *host, const struct saved *saved, struct usage 
 	return 0;
 }
 
-int view_remember_catalogs(struct store *store, struct host *host, const struct saved *saved,
-			   struct error *err)
+int view_remember_catalogs(struct store *store, struct host *host,
+			   const struct saved *saved, struct error *err)
 {
 	size_t i, j;
 
@@ -174,13 +175,13 @@ int view_remember_catalogs(struct store *store, struct host *host, const struct 
 		if (gpu->catalog || !gpu->device)
 			continue;
 		for (j = 0; j < i && !gpu->catalog; j++)
-			if (host->gpus[j].device == gpu->device && host->gpus[j].catalog &&
-			    host->gpus[j].catalog->remembered)
+			if (host->gpus[j].device == gpu->device &&
+			    host->gpus[j].catalog && host->gpus[j].catalog->remembered)
 				gpu->catalog = catalog_ref(host->gpus[j].catalog);
 		if (gpu->catalog)
 			continue;
-		r = store_load_catalog(store, gpu->vendor, gpu->device, host->driver_version,
-				       &gpu->catalog, err);
+		r = store_load_catalog(store, gpu->vendor, gpu->device,
+				       host->driver_version, &gpu->catalog, err);
 		if (r < 0)
 			return r;
 	}
@@ -193,7 +194,8 @@ static int read_published(struct context *ctx, struct view *view, struct error *
 	struct error inner;
 
 	if (publish_read(ctx->root_fd, &view->saved, &inner) < 0) {
-		error_hint(err, "run this as root: nothing readable was published (%.120s)",
+		error_hint(err,
+			   "run this as root: nothing readable was published (%.120s)",
 			   inner.message);
 		return -EACCES;
 	}
@@ -205,7 +207,8 @@ static int read_published(struct context *ctx, struct view *view, struct error *
 static int read_record(struct context *ctx, struct view *view, struct error *err)
 {
 	_cleanup_(store_closep) struct store *store = NULL;
-	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000, &store, err);
+	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000, &store,
+			   err);
 
 	if (r == -ENOENT) {
 		view->saved = calloc(1, sizeof(*view->saved));
@@ -256,12 +259,14 @@ int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZ
 
 	text_escape(shown, sizeof(shown), text);
 	if (match == MATCH_MALFORMED)
-		return error_set(err, ERROR_USAGE, 0,
-				 "'%s' is not spelled like a vGPU profile, such as A40-24A",
-				 shown);
+		return error_set(
+			err, ERROR_USAGE, 0,
+			"'%s' is not spelled like a vGPU profile, such as A40-24A",
+			shown);
 	if (match != MATCH_UNKNOWN)
 		return 0;
-	(void)error_set(err, ERROR_NOT_FOUND, 0, "no GPU of this host offers '%s'", shown);
+	(void)error_set(err, ERROR_NOT_FOUND, 0, "no GPU of this host offers '%s'",
+			shown);
 	n = resolve_near(host, text, NEAR_NAMES, near);
 	if (!host->n_gpus)
 		error_hint(err, "no NVIDIA GPU was found on this host");
@@ -292,7 +297,8 @@ int view_find_gpu(const struct host *host, const struct bdf *bdf, struct gpu **r
 }
 
 /* Counts MATCH as a hit unless it is the UUID found already. */
-static void count_match(const char *uuid, const char *prefix, char found[UUID_SIZE], int *n)
+static void count_match(const char *uuid, const char *prefix, char found[UUID_SIZE],
+			int *n)
 {
 	if (strncmp(uuid, prefix, strlen(prefix)) || !strcmp(uuid, found))
 		return;
@@ -310,9 +316,10 @@ int view_find_vgpu(const struct view *view, const char *text, unsigned min_lengt
 
 	text_escape(shown, sizeof(shown), text);
 	if (!uuid_prefix(text, min_length, prefix))
-		return error_set(err, ERROR_USAGE, 0,
-				 "'%s' is not a UUID, nor the first %u or more characters of one",
-				 shown, min_length);
+		return error_set(
+			err, ERROR_USAGE, 0,
+			"'%s' is not a UUID, nor the first %u or more characters of one",
+			shown, min_length);
 	for (i = 0; i < view->saved->n_vgpus; i++)
 		count_match(view->saved->vgpus[i].uuid, prefix, found, &n);
 	for (i = 0; i < view->host->n_live; i++)

@@ -14,24 +14,25 @@ struct view {
 	char as_of[TIME_SIZE];
 };
 
-/* Scans the host (WHAT: enum scan_what), reads the record, or what is published of it where
- * it cannot be opened, and plans. GPUs whose types are not to be seen get the catalog that
- * is remembered of their model. */
+/* Scans the host (WHAT: enum scan_what), reads the record, or what is published of it
+ * where it cannot be opened, and plans. GPUs whose types are not to be seen get the
+ * catalog that is remembered of their model. */
 int view_open(struct context *ctx, unsigned what, struct view *ret, struct error *err);
 void view_close(struct view *view);
 
 /* Scans with the settings' exclusions applied; warnings go to stderr. */
-int context_scan(struct context *ctx, unsigned what, struct host **ret, struct error *err);
+int context_scan(struct context *ctx, unsigned what, struct host **ret,
+		 struct error *err);
 
 /* Looks at one GPU of HOST again. */
 int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
 		       struct error *err);
 
-/* A device that no record names may have been ours when the host was scanned, and gone by the
- * time the record was read: whatever looks foreign is looked at again, and dropped from HOST
- * if it is no longer there. To be called after each reading of the record. */
-int context_drop_vanished(struct context *ctx, struct host *host, const struct saved *saved,
-			  struct error *err);
+/* A device that no record names may have been ours when the host was scanned, and gone by
+ * the time the record was read: whatever looks foreign is looked at again, and dropped
+ * from HOST if it is no longer there. To be called after each reading of the record. */
+int context_drop_vanished(struct context *ctx, struct host *host,
+			  const struct saved *saved, struct error *err);
 
 /* Plans anew into PLAN, whose arrays are replaced. */
 int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,
@@ -47,10 +48,10 @@ int usage_make(const struct host *host, const struct saved *saved, struct usage 
 	       struct error *err);
 void usage_free(struct usage *usage);
 
-/* Gives each GPU without a catalog the one remembered for its model under this driver. Its
- * device id is taken from the record where the scan did not read it. */
-int view_remember_catalogs(struct store *store, struct host *host, const struct saved *saved,
-			   struct error *err);
+/* Gives each GPU without a catalog the one remembered for its model under this driver.
+ * Its device id is taken from the record where the scan did not read it. */
+int view_remember_catalogs(struct store *store, struct host *host,
+			   const struct saved *saved, struct error *err);
 
 /* Resolves a PROFILE argument. ERROR_USAGE for a malformed one, ERROR_NOT_FOUND with the
  * nearest names for an unknown one. */
@@ -61,8 +62,9 @@ int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZ
 int view_find_gpu(const struct host *host, const struct bdf *bdf, struct gpu **ret,
 		  struct error *err);
 
-/* Finds the one vGPU that TEXT, a UUID or a beginning of one, means: saved (RET_SAVED), live
- * (RET_LIVE) or both; the other is NULL. MIN_LENGTH is how short a beginning may be. */
+/* Finds the one vGPU that TEXT, a UUID or a beginning of one, means: saved (RET_SAVED),
+ * live (RET_LIVE) or both; the other is NULL. MIN_LENGTH is how short a beginning may be.
+ */
 int view_find_vgpu(const struct view *view, const char *text, unsigned min_length,
 		   struct saved_vgpu **ret_saved, struct live_vgpu **ret_live,
 		   struct error *err);

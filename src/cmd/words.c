@@ -21,14 +21,17 @@ static const char *mode_sentence(const struct gpu *gpu, char *buf, size_t size)
 static const char *unknown_sentence(const struct host *host, const struct gpu *gpu)
 {
 	if (gpu->is_parent)
-		return "makes vGPUs on the GPU itself, which this release does not manage";
+		return "makes vGPUs on the GPU itself, which this release does not "
+		       "manage";
 	if (gpu_framework(host, gpu) == FRAMEWORK_VFIO)
-		return "uses NVIDIA's vendor-specific VFIO, which this release does not manage";
+		return "uses NVIDIA's vendor-specific VFIO, which this release does not "
+		       "manage";
 	return "does not say how many of this profile it takes";
 }
 
-const char *limit_sentence(const struct host *host, const struct usage *usage, size_t index,
-			   const char *profile, enum limit limit, char *buf, size_t size)
+const char *limit_sentence(const struct host *host, const struct usage *usage,
+			   size_t index, const char *profile, enum limit limit, char *buf,
+			   size_t size)
 {
 	const struct gpu *gpu = &host->gpus[index];
 	const struct gpu_usage *u = &usage->gpus[index];
@@ -44,8 +47,10 @@ const char *limit_sentence(const struct host *host, const struct usage *usage, s
 		(void)snprintf(buf, size, "is committed to vGPUs of %u MiB", u->size_mib);
 		break;
 	case LIMIT_NO_FREE_VF:
-		(void)snprintf(buf, size, "%s", gpu_ready_vfs(host, gpu) ?
-				       "has no free VF" : "has no VF that shows vGPU types");
+		(void)snprintf(buf, size, "%s",
+			       gpu_ready_vfs(host, gpu)
+				       ? "has no free VF"
+				       : "has no VF that shows vGPU types");
 		break;
 	case LIMIT_SRIOV_OFF:
 		(void)snprintf(buf, size, "its virtual functions are off");
@@ -81,7 +86,8 @@ const char *limit_hint(const struct host *host, size_t gpu, enum limit limit, ch
 	if (limit == LIMIT_SRIOV_OFF)
 		(void)snprintf(buf, size, "vgpumgr sriov enable %s", name);
 	else if (limit == LIMIT_MAX_INSTANCE || limit == LIMIT_OTHER_SIZE)
-		(void)snprintf(buf, size, "'vgpumgr list --gpu %s' shows what holds it", name);
+		(void)snprintf(buf, size, "'vgpumgr list --gpu %s' shows what holds it",
+			       name);
 	else if (limit == LIMIT_DRIVER)
 		(void)snprintf(buf, size, "'dmesg | grep NVRM' may tell why");
 	return buf;
@@ -93,28 +99,33 @@ static const char *static_reason(enum plan_reason reason)
 		[REASON_NONE] = "",
 		[REASON_GPU_ABSENT] = "its GPU %s is not on this host",
 		[REASON_NO_DRIVER] = "its GPU %s is bound to no driver",
-		[REASON_OTHER_DRIVER] = "its GPU %s is bound to another driver than nvidia",
+		[REASON_OTHER_DRIVER] =
+			"its GPU %s is bound to another driver than nvidia",
 		[REASON_EXCLUDED] = "its GPU %s is excluded by the config",
 		[REASON_SRIOV_OFF] = "the virtual functions of its GPU %s are off",
 		[REASON_NO_TYPES] = "no VF of its GPU %s shows vGPU types",
-		[REASON_NO_FREE_VF] = "its VF is taken or gone and its GPU %s has no other",
+		[REASON_NO_FREE_VF] =
+			"its VF is taken or gone and its GPU %s has no other",
 		[REASON_VF_TAKEN] = "somebody else's vGPU is on its VF",
 		[REASON_VF_GONE] = "its VF is gone or shows no vGPU types",
 		[REASON_OTHER_PROFILE] = "its UUID is live with another profile",
 		[REASON_OTHER_GPU] = "its UUID is live on another GPU than %s",
 		[REASON_OTHER_SIZE] = "foreign vGPUs of another size are on its GPU %s",
 		[REASON_NOT_OFFERED] = "its GPU %s does not offer its profile",
-		[REASON_STUCK] = "a removal or create of it hangs in the kernel; it is left alone",
+		[REASON_STUCK] =
+			"a removal or create of it hangs in the kernel; it is left alone",
 		[REASON_IN_PROGRESS] = "another process is at work on it",
-		[REASON_REMOVAL_CUT_SHORT] = "its removal was cut short; run remove again",
-		[REASON_FRAMEWORK] = "its GPU %s makes vGPUs in a way this release does not manage",
+		[REASON_REMOVAL_CUT_SHORT] =
+			"its removal was cut short; run remove again",
+		[REASON_FRAMEWORK] =
+			"its GPU %s makes vGPUs in a way this release does not manage",
 	};
 
 	return sentences[reason];
 }
 
-const char *reason_sentence(const struct saved_vgpu *saved,
-			    enum plan_reason reason, char *buf, size_t size)
+const char *reason_sentence(const struct saved_vgpu *saved, enum plan_reason reason,
+			    char *buf, size_t size)
 {
 	const char *sentence = static_reason(reason), *at = strstr(sentence, "%s");
 	char name[BDF_SIZE];

@@ -14,5 +14,5 @@ const char *limit_hint(const struct host *host, size_t gpu, enum limit limit, ch
 		       size_t size);
 
 /* Why the saved vGPU is not simply active; "" for REASON_NONE. */
-const char *reason_sentence(const struct saved_vgpu *saved,
-			    enum plan_reason reason, char *buf, size_t size);
+const char *reason_sentence(const struct saved_vgpu *saved, enum plan_reason reason,
+			    char *buf, size_t size);

@@ -49,11 +49,12 @@ static int find_lane(const struct context *ctx, struct jobs *jobs,
 	uint64_t address = (uint64_t)gpu->domain << 16 | (uint64_t)gpu->bus << 8 |
 			   (uint64_t)gpu->device << 3 | gpu->function;
 
-	return jobs_lane(jobs, address << 8 | tag % ctx->settings.creates_per_gpu, ret, err);
+	return jobs_lane(jobs, address << 8 | tag % ctx->settings.creates_per_gpu, ret,
+			 err);
 }
 
-int work_queue_make(struct context *ctx, struct jobs *jobs,
-		    struct work *work, uint64_t tag, bool ask_driver, struct error *err)
+int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
+		    uint64_t tag, bool ask_driver, struct error *err)
 {
 	struct job job;
 	int r;
@@ -77,8 +78,8 @@ int work_queue_make(struct context *ctx, struct jobs *jobs,
 	return r;
 }
 
-int work_queue_remove(struct context *ctx, struct jobs *jobs,
-		      struct work *work, uint64_t tag, struct error *err)
+int work_queue_remove(struct context *ctx, struct jobs *jobs, struct work *work,
+		      uint64_t tag, struct error *err)
 {
 	struct job job;
 	int r;

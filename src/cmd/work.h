@@ -4,15 +4,15 @@
 #include "cmd/cmd.h"
 #include "core/plan.h"
 
-/* One vGPU that a changing command is at work on: its record, the lock that says so, and what
- * came of it. */
+/* One vGPU that a changing command is at work on: its record, the lock that says so, and
+ * what came of it. */
 struct work {
 	struct saved_vgpu *vgpu; /* borrowed */
-	int lock_fd;             /* -1: no intent was needed */
-	bool fresh;              /* recorded by this very call */
+	int lock_fd;		 /* -1: no intent was needed */
+	bool fresh;		 /* recorded by this very call */
 	bool queued, done;
 	int r;
-	bool hanging;            /* its deadline passed while the kernel was at it */
+	bool hanging; /* its deadline passed while the kernel was at it */
 	struct vgpu_made made;
 	struct error err;
 };
@@ -27,12 +27,12 @@ void works_free(struct work *works, size_t n);
 int work_lock(struct context *ctx, struct work *work, struct error *err);
 void work_unlock(struct work *work);
 
-/* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes back
- * with the result. ASK_DRIVER: read available_instances first. */
-int work_queue_make(struct context *ctx, struct jobs *jobs,
-		    struct work *work, uint64_t tag, bool ask_driver, struct error *err);
-int work_queue_remove(struct context *ctx, struct jobs *jobs,
-		      struct work *work, uint64_t tag, struct error *err);
+/* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes
+ * back with the result. ASK_DRIVER: read available_instances first. */
+int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
+		    uint64_t tag, bool ask_driver, struct error *err);
+int work_queue_remove(struct context *ctx, struct jobs *jobs, struct work *work,
+		      uint64_t tag, struct error *err);
 
 /* Waits for every job that is queued; tags are indices into WORKS. */
 int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *err);
@@ -40,14 +40,16 @@ int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *er
 /* Takes over one result. */
 void work_finish(struct work *work, const struct job_result *result);
 
-/* In a transaction: the device is there, so its record becomes active, from the state it is
- * in. */
+/* In a transaction: the device is there, so its record becomes active, from the state it
+ * is in. */
 int work_settle(struct store *store, const struct host *host, struct work *work,
 		const char *operation, struct error *err);
 
-/* After somebody else has changed what was looked at: a short pause, then true until DEADLINE
- * (clock_monotonic_ms()). */
+/* After somebody else has changed what was looked at: a short pause, then true until
+ * DEADLINE (clock_monotonic_ms()). */
 bool look_again_until(int64_t deadline);
 
-/* Waits until nobody else is at work on the record of ROW, for as long as the command may. */
-int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err);
+/* Waits until nobody else is at work on the record of ROW, for as long as the command
+ * may. */
+int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu,
+		    struct error *err);

@@ -3,15 +3,22 @@
 
 #include <string.h>
 
+#include "util/text.h"
+
 /* After this many of a GPU's free VFs were refused, the GPU is taken to be full. */
 #define REFUSALS_MEAN_FULL 2
 
 static const char *const limit_names[] = {
-	[LIMIT_MAX_INSTANCE] = "max-instance", [LIMIT_OTHER_SIZE] = "other-size",
-	[LIMIT_NO_FREE_VF] = "no-free-vf",     [LIMIT_SRIOV_OFF] = "sriov-off",
-	[LIMIT_EXCLUDED] = "excluded",         [LIMIT_NOT_OFFERED] = "not-offered",
-	[LIMIT_MODE] = "mode",                 [LIMIT_MIG] = "mig",
-	[LIMIT_DRIVER] = "driver",             [LIMIT_UNKNOWN] = "unknown",
+	[LIMIT_MAX_INSTANCE] = "max-instance",
+	[LIMIT_OTHER_SIZE] = "other-size",
+	[LIMIT_NO_FREE_VF] = "no-free-vf",
+	[LIMIT_SRIOV_OFF] = "sriov-off",
+	[LIMIT_EXCLUDED] = "excluded",
+	[LIMIT_NOT_OFFERED] = "not-offered",
+	[LIMIT_MODE] = "mode",
+	[LIMIT_MIG] = "mig",
+	[LIMIT_DRIVER] = "driver",
+	[LIMIT_UNKNOWN] = "unknown",
 };
 static const char *const policy_names[] = { "breadth", "depth" };
 
@@ -27,15 +34,12 @@ const char *policy_name(enum policy policy)
 
 bool policy_parse(const char *name, enum policy *ret)
 {
-	unsigned i;
+	int i = text_index(policy_names, sizeof(policy_names) / sizeof(policy_names[0]),
+			   name);
 
-	for (i = 0; i < sizeof(policy_names) / sizeof(policy_names[0]); i++) {
-		if (strcmp(name, policy_names[i]))
-			continue;
+	if (i >= 0)
 		*ret = (enum policy)i;
-		return true;
-	}
-	return false;
+	return i >= 0;
 }
 
 /* The limits that hold whatever is on the GPU; true where one does. */
@@ -102,7 +106,8 @@ uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t i
 	return left;
 }
 
-bool alloc_admits(const struct host *host, const struct alloc_request *request, size_t index)
+bool alloc_admits(const struct host *host, const struct alloc_request *request,
+		  size_t index)
 {
 	const struct gpu *gpu = &host->gpus[index];
 	const struct vf *vf;
@@ -119,7 +124,8 @@ bool alloc_admits(const struct host *host, const struct alloc_request *request, 
 
 /* The first VF of GPU that is free, or the one asked for; false where it is not free. */
 static bool free_vf(const struct host *host, const struct usage *usage,
-		    const struct alloc_request *request, const struct gpu *gpu, size_t *ret)
+		    const struct alloc_request *request, const struct gpu *gpu,
+		    size_t *ret)
 {
 	size_t i;
 

@@ -24,25 +24,26 @@ const char *limit_name(enum limit limit);
 const char *policy_name(enum policy policy);
 bool policy_parse(const char *name, enum policy *ret);
 
-/* How many more vGPUs of PROFILE fit on HOST->gpus[GPU] in equal-size mode, and what stops
- * the one after them. Exact as far as the scan and USAGE are. */
+/* How many more vGPUs of PROFILE fit on HOST->gpus[GPU] in equal-size mode, and what
+ * stops the one after them. Exact as far as the scan and USAGE are. */
 uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t gpu,
 		    const char *profile, enum limit *ret_limit);
 
 struct alloc_request {
 	const char *profile;
 	const struct bdf *gpu, *vf; /* NULL: any */
-	int numa_node;              /* -1: any */
+	int numa_node;		    /* -1: any */
 	enum policy policy;
 };
 
 struct placement {
-	size_t gpu, vf; /* indices into the host's arrays */
+	size_t gpu, vf;		      /* indices into the host's arrays */
 	const struct vgpu_type *type; /* borrows from the GPU's catalog */
 };
 
 /* Is GPU among those REQUEST allows? */
-bool alloc_admits(const struct host *host, const struct alloc_request *request, size_t gpu);
+bool alloc_admits(const struct host *host, const struct alloc_request *request,
+		  size_t gpu);
 
 /* Picks GPU and VF; false where nothing fits. Ties break by address. */
 bool alloc_place(const struct host *host, const struct usage *usage,

@@ -28,15 +28,12 @@ const char *vgpu_state_name(enum vgpu_state state)
 
 bool vgpu_state_parse(const char *name, enum vgpu_state *ret)
 {
-	unsigned i;
+	int i = text_index(state_names, sizeof(state_names) / sizeof(state_names[0]),
+			   name);
 
-	for (i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++) {
-		if (strcmp(name, state_names[i]))
-			continue;
+	if (i >= 0)
 		*ret = (enum vgpu_state)i;
-		return true;
-	}
-	return false;
+	return i >= 0;
 }
 
 const char *plan_action_name(enum plan_action action)
@@ -78,11 +75,12 @@ enum plan_reason plan_gpu_ready(const struct host *host, const struct gpu *gpu)
 /* May vgpumgr touch the GPU's virtual functions?  Whether it has any is not asked. */
 static bool can_enable(const struct gpu *gpu)
 {
-	return !gpu->excluded && !strcmp(gpu->driver, "nvidia") && !gpu->driver_override[0];
+	return !gpu->excluded && !strcmp(gpu->driver, "nvidia") &&
+	       !gpu->driver_override[0];
 }
 
-bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved, size_t n_saved,
-		      const struct saved_gpu *wishes, size_t n_wishes)
+bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved,
+		      size_t n_saved, const struct saved_gpu *wishes, size_t n_wishes)
 {
 	size_t i;
 
@@ -128,8 +126,8 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 }
 
 /* Is another size than SIZE_MIB on GPU by somebody else's doing? */
-static bool foreign_size(const struct host *host, const struct gpu *gpu, uint32_t size_mib,
-			 const bool *ours)
+static bool foreign_size(const struct host *host, const struct gpu *gpu,
+			 uint32_t size_mib, const bool *ours)
 {
 	size_t i;
 
@@ -179,7 +177,8 @@ static bool can_take(const struct host *host, const struct saved_vgpu *saved,
 }
 
 /* The saved vGPU is not in the kernel and is wanted there. */
-static struct verdict judge_absent(const struct host *host, const struct saved_vgpu *saved,
+static struct verdict judge_absent(const struct host *host,
+				   const struct saved_vgpu *saved,
 				   const struct plan *plan)
 {
 	const struct gpu *gpu = host_find_gpu(host, &saved->gpu);
@@ -209,12 +208,12 @@ static struct verdict judge_absent(const struct host *host, const struct saved_v
 	return v;
 }
 
-/* Whatever the process that holds the lock is about to do: is there something to be said of
- * the device itself?  One that is being made has no type yet. */
+/* Whatever the process that holds the lock is about to do: is there something to be said
+ * of the device itself?  One that is being made has no type yet. */
 static bool is_settled(const struct saved_vgpu *saved, const struct live_vgpu *live)
 {
-	return live && (live->stuck ||
-			(saved->state == SAVED_ACTIVE && live->type_dir[0]));
+	return live &&
+	       (live->stuck || (saved->state == SAVED_ACTIVE && live->type_dir[0]));
 }
 
 /* The verdicts that need no VF: live, stopped, at work on, to be forgotten. False where
@@ -226,8 +225,8 @@ static bool judge_at_once(const struct host *host, const struct saved_vgpu *save
 
 	*ret = (struct verdict){ STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 };
 	if (saved->in_progress && !is_settled(saved, live)) {
-		ret->state = saved->state == SAVED_REMOVING ? STATE_REMOVING :
-							      STATE_CREATING;
+		ret->state =
+			saved->state == SAVED_REMOVING ? STATE_REMOVING : STATE_CREATING;
 		ret->reason = REASON_IN_PROGRESS;
 	} else if (live) {
 		*ret = judge_live(host, saved, live);
@@ -304,9 +303,9 @@ static void judge_all(const struct host *host, const struct saved_vgpu *saved,
 	/* Who can have its own VF gets it before anybody is moved. A record that is only
 	 * reported keeps its VF as well. */
 	for (i = 0; i < n_saved; i++)
-		if (is_open(&v[i]) && can_take(host, &saved[i],
-					       host_find_vf(host, &saved[i].vf),
-					       plan->vf_taken)) {
+		if (is_open(&v[i]) &&
+		    can_take(host, &saved[i], host_find_vf(host, &saved[i].vf),
+			     plan->vf_taken)) {
 			v[i] = judge_absent(host, &saved[i], plan);
 			keep_vf(host, &saved[i], plan);
 		}
@@ -316,8 +315,8 @@ static void judge_all(const struct host *host, const struct saved_vgpu *saved,
 }
 
 /* Does another record name the VF that this one's vGPU lives on, and stay there? */
-static bool is_barred(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
-		      const struct verdict *verdicts, size_t index)
+static bool is_barred(const struct host *host, const struct saved_vgpu *saved,
+		      size_t n_saved, const struct verdict *verdicts, size_t index)
 {
 	const struct bdf *home = &host->vfs[verdicts[index].vf].bdf;
 	size_t i;
@@ -331,7 +330,8 @@ static bool is_barred(const struct host *host, const struct saved_vgpu *saved, s
 	return false;
 }
 
-/* Finds records that cannot follow their vGPU; the plan must be made without them then. */
+/* Finds records that cannot follow their vGPU; the plan must be made without them then.
+ */
 static bool find_barred(const struct host *host, const struct saved_vgpu *saved,
 			size_t n_saved, struct plan *plan)
 {
@@ -345,8 +345,8 @@ static bool find_barred(const struct host *host, const struct saved_vgpu *saved,
 	return found;
 }
 
-void plan_reconcile(const struct host *host, const struct saved_vgpu *saved, size_t n_saved,
-		    struct plan *ret)
+void plan_reconcile(const struct host *host, const struct saved_vgpu *saved,
+		    size_t n_saved, struct plan *ret)
 {
 	memset(ret->stays, 0, n_saved * sizeof(*ret->stays));
 	do {

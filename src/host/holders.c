@@ -26,7 +26,8 @@ static void device_dir(const struct held_device *device, char *buf, size_t size)
 	if (device->uuid[0])
 		(void)snprintf(buf, size, "sys/bus/mdev/devices/%s", device->uuid);
 	else
-		(void)snprintf(buf, size, PCI_DEVICES "/%s", bdf_format(&device->bdf, name));
+		(void)snprintf(buf, size, PCI_DEVICES "/%s",
+			       bdf_format(&device->bdf, name));
 }
 
 static void find_nodes(int device_fd, struct nodes *ret)
@@ -42,8 +43,8 @@ static void find_nodes(int device_fd, struct nodes *ret)
 			       cdevs.names[0]);
 }
 
-static int look_at_device(int root_fd, const struct held_device *device, struct nodes *nodes,
-			  struct holder *holder, struct error *err)
+static int look_at_device(int root_fd, const struct held_device *device,
+			  struct nodes *nodes, struct holder *holder, struct error *err)
 {
 	char dir[128], name[ATTR_SIZE];
 	int r;
@@ -57,8 +58,8 @@ static int look_at_device(int root_fd, const struct held_device *device, struct 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	find_nodes(fd, nodes);
-	r = device->uuid[0] ? sysfs_read(fd, "nvidia/vm_name", name, sizeof(name), err) :
-			      -ENOENT;
+	r = device->uuid[0] ? sysfs_read(fd, "nvidia/vm_name", name, sizeof(name), err)
+			    : -ENOENT;
 	if (r < 0) /* it may be on its way out */
 		return r == -ENOENT || r == -ENODEV ? 0 : r;
 	(void)text_copy(holder->vm_name, sizeof(holder->vm_name), name);
@@ -80,9 +81,10 @@ static void note_holder(int proc_fd, const char *pid, struct holder *holder)
 		(void)text_copy(holder->command, sizeof(holder->command), command);
 }
 
-/* Looks through one process's descriptors. A process that ends meanwhile holds nothing. */
-static int look_at_process(int proc_fd, const char *pid, const struct nodes *nodes, size_t n,
-			   struct holder *holders, struct error *err)
+/* Looks through one process's descriptors. A process that ends meanwhile holds nothing.
+ */
+static int look_at_process(int proc_fd, const char *pid, const struct nodes *nodes,
+			   size_t n, struct holder *holders, struct error *err)
 {
 	_cleanup_(names_free) struct names fds = { NULL, 0 };
 	_cleanup_(closep) int dir_fd = -1;
@@ -100,7 +102,8 @@ static int look_at_process(int proc_fd, const char *pid, const struct nodes *nod
 		    strncmp(target, "/dev/vfio/", strlen("/dev/vfio/")))
 			continue;
 		for (j = 0; j < n; j++)
-			if (!strcmp(target, nodes[j].group) || !strcmp(target, nodes[j].cdev))
+			if (!strcmp(target, nodes[j].group) ||
+			    !strcmp(target, nodes[j].cdev))
 				note_holder(proc_fd, pid, &holders[j]);
 	}
 	return 0;
@@ -129,7 +132,8 @@ int holders_find(int root_fd, const struct held_device *devices, size_t n,
 		return proc_fd;
 	for (i = 0; i < pids.n && r == 0; i++)
 		if (parse_u32(pids.names[i], &ignored))
-			r = look_at_process(proc_fd, pids.names[i], nodes, n, holders, err);
+			r = look_at_process(proc_fd, pids.names[i], nodes, n, holders,
+					    err);
 	return r;
 }
 

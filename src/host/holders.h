@@ -9,8 +9,8 @@
 /* Who has a device open. */
 struct holder {
 	bool in_use;
-	pid_t pid;        /* 0 where only the driver's word is known */
-	char command[32]; /* of that process */
+	pid_t pid;	   /* 0 where only the driver's word is known */
+	char command[32];  /* of that process */
 	char vm_name[256]; /* nvidia/vm_name, may be "" */
 };
 
@@ -20,9 +20,9 @@ struct held_device {
 	struct bdf bdf;
 };
 
-/* Fills HOLDERS[i] for DEVICES[i], by `nvidia/vm_name` and by VFIO groups and cdevs open in
- * proc/PID/fd: a driver link proves nothing. -EACCES where another process's descriptors
- * cannot be read, since "not in use" would be a guess then. */
+/* Fills HOLDERS[i] for DEVICES[i], by `nvidia/vm_name` and by VFIO groups and cdevs open
+ * in proc/PID/fd: a driver link proves nothing. -EACCES where another process's
+ * descriptors cannot be read, since "not in use" would be a guess then. */
 int holders_find(int root_fd, const struct held_device *devices, size_t n,
 		 struct holder *holders, struct error *err);
 

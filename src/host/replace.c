@@ -30,7 +30,8 @@ static int compare_gpus(const void *a, const void *b)
 }
 
 /* Appends what is live in SOURCE, but for what is on the GPU at SKIP. */
-static void append_live(struct host *host, const struct host *source, const struct bdf *skip)
+static void append_live(struct host *host, const struct host *source,
+			const struct bdf *skip)
 {
 	size_t i;
 
@@ -71,19 +72,15 @@ static void locate(struct host *host)
 bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *bdf)
 {
 	struct host merged = *host;
-	size_t i;
 
 	merged.n_gpus = merged.n_vfs = merged.n_live = 0;
 	merged.gpus = calloc(host->n_gpus + fresh->n_gpus + 1, sizeof(*merged.gpus));
 	merged.vfs = calloc(host->n_vfs + fresh->n_vfs + 1, sizeof(*merged.vfs));
-	merged.vfs_by_bdf = calloc(host->n_vfs + fresh->n_vfs + 1,
-				   sizeof(*merged.vfs_by_bdf));
+	merged.vfs_by_bdf =
+		calloc(host->n_vfs + fresh->n_vfs + 1, sizeof(*merged.vfs_by_bdf));
 	merged.live = calloc(host->n_live + fresh->n_live + 1, sizeof(*merged.live));
 	if (!merged.gpus || !merged.vfs || !merged.vfs_by_bdf || !merged.live) {
-		free(merged.gpus);
-		free(merged.vfs);
-		free(merged.vfs_by_bdf);
-		free(merged.live);
+		host_clear(&merged);
 		return false;
 	}
 	append_live(&merged, host, bdf);
@@ -92,14 +89,7 @@ bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *b
 	append_gpus(&merged, fresh, NULL);
 	qsort(merged.gpus, merged.n_gpus, sizeof(*merged.gpus), compare_gpus);
 	locate(&merged);
-	for (i = 0; i < host->n_gpus; i++) { /* what was not moved */
-		catalog_unref(host->gpus[i].catalog);
-		free(host->gpus[i].available);
-	}
-	free(host->gpus);
-	free(host->vfs);
-	free(host->vfs_by_bdf);
-	free(host->live);
+	host_clear(host); /* with the catalogs that were not moved */
 	*host = merged;
 	host_free(fresh);
 	return true;

@@ -52,7 +52,8 @@ static void read_identity(int root_fd, struct host *host)
 	read_text(root_fd, "proc/sys/kernel/hostname", host->hostname,
 		  sizeof(host->hostname));
 	if (!host->hostname[0])
-		read_text(root_fd, "etc/hostname", host->hostname, sizeof(host->hostname));
+		read_text(root_fd, "etc/hostname", host->hostname,
+			  sizeof(host->hostname));
 	read_text(root_fd, "etc/machine-id", host->machine_id, sizeof(host->machine_id));
 	scan_boot_id(root_fd, host->boot_id, sizeof(host->boot_id));
 	read_text(root_fd, "sys/module/nvidia/version", host->driver_version,
@@ -79,16 +80,16 @@ static struct gpu *add_gpu(struct scan *scan, const struct bdf *bdf)
 }
 
 /* Lists GPU's VFs and marks them in SKIP, which goes with NAMES. */
-static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names, bool *skip,
-		   struct error *err)
+static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names,
+		   bool *skip, struct error *err)
 {
 	struct host *host = scan->host;
 	char name[BDF_SIZE];
 	size_t i;
 	int r;
 
-	_cleanup_(closep) int fd = sysfs_walk(scan->devices_fd,
-					      bdf_format(&gpu->bdf, name), err);
+	_cleanup_(closep) int fd =
+		sysfs_walk(scan->devices_fd, bdf_format(&gpu->bdf, name), err);
 
 	if (fd < 0)
 		return fd;
@@ -178,8 +179,9 @@ static int find_gpus(struct scan *scan, struct error *err)
 
 		if (skip[i])
 			continue;
-		r = look_at(scan, names->names[i], names_index(&bound, names->names[i]) >= 0,
-			    names, skip, &inner);
+		r = look_at(scan, names->names[i],
+			    names_index(&bound, names->names[i]) >= 0, names, skip,
+			    &inner);
 		if (r < 0)
 			scan_warn(scan->options, &inner);
 	}
@@ -262,8 +264,8 @@ static int read_catalog(int types_fd, const struct scan_options *options,
 }
 
 /* available_instances of every type, in the catalog's order. */
-static int read_available(int types_fd, struct gpu *gpu, const struct scan_options *options,
-			  struct error *err)
+static int read_available(int types_fd, struct gpu *gpu,
+			  const struct scan_options *options, struct error *err)
 {
 	_cleanup_(names_free) struct names dirs = { NULL, 0 };
 	const struct catalog *catalog = gpu->catalog;
@@ -286,9 +288,9 @@ static int read_available(int types_fd, struct gpu *gpu, const struct scan_optio
 		if (!type_dir_parse(dirs.names[i], &id))
 			continue;
 		type = catalog_find_id(catalog, id);
-		if (type && mdev_available(types_fd, dirs.names[i],
-					   &gpu->available[type - catalog->types],
-					   &inner) < 0)
+		if (type &&
+		    mdev_available(types_fd, dirs.names[i],
+				   &gpu->available[type - catalog->types], &inner) < 0)
 			scan_warn(options, &inner);
 	}
 	return 0;

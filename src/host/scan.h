@@ -7,17 +7,18 @@
 /* What a scan looks at beyond GPUs by driver, their VFs and the live mdevs. Each costs
  * reads, so a command asks for what it needs. */
 enum scan_what {
-	SCAN_OTHERS = 1 << 0,    /* NVIDIA GPUs that the nvidia driver does not hold, too */
-	SCAN_GPUS = 1 << 1,      /* ids, override, NUMA node, total VFs of each GPU */
-	SCAN_TYPES = 1 << 2,     /* each GPU's catalog */
+	SCAN_OTHERS = 1 << 0, /* NVIDIA GPUs that the nvidia driver does not hold, too */
+	SCAN_GPUS = 1 << 1,   /* ids, override, NUMA node, total VFs of each GPU */
+	SCAN_TYPES = 1 << 2,  /* each GPU's catalog */
 	SCAN_AVAILABLE = 1 << 3, /* and its available_instances on one free VF */
-	SCAN_STUCK = 1 << 4,     /* devices whose removal or create hangs */
-	SCAN_NAMES = 1 << 5,     /* type name and framebuffer of what is live */
+	SCAN_STUCK = 1 << 4,	 /* devices whose removal or create hangs */
+	SCAN_NAMES = 1 << 5,	 /* type name and framebuffer of what is live */
 };
 
 struct scan_options {
 	unsigned what;
-	/* Is told of each device that could not be read; the others go on. May be NULL. */
+	/* Is told of each device that could not be read; the others go on. May be NULL.
+	 */
 	void (*warn)(void *arg, const struct error *err);
 	void *arg;
 };
@@ -27,8 +28,9 @@ struct scan_options {
 int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
 	      struct error *err);
 
-/* Looks at the GPU at BDF alone, which costs no more on a host of many: RET holds that GPU,
- * its VFs, and what is under them, stuck or not; no GPU where there is none at BDF. */
+/* Looks at the GPU at BDF alone, which costs no more on a host of many: RET holds that
+ * GPU, its VFs, and what is under them, stuck or not; no GPU where there is none at BDF.
+ */
 int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
 	     struct host **ret, struct error *err);
 

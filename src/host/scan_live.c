@@ -143,8 +143,8 @@ static int read_type(struct live_scan *scan, int parents_fd, const struct live_v
 	}
 }
 
-/* Fills in what the type directory's name stands for. A type whose files are gone, as when
- * its driver is on the way out, stays nameless: that is no failure. */
+/* Fills in what the type directory's name stands for. A type whose files are gone, as
+ * when its driver is on the way out, stays nameless: that is no failure. */
 static void name_type(struct live_scan *scan, int parents_fd, struct live_vgpu *live)
 {
 	const struct known_type *known = find_type(scan, live);
@@ -171,8 +171,8 @@ static void name_type(struct live_scan *scan, int parents_fd, struct live_vgpu *
 	live->framebuffer_mib = known->type.framebuffer_mib;
 }
 
-/* The kernel takes the `remove` file away before it waits for the device's user. A recorded
- * host may lack every write-only file, hence the look at another one. */
+/* The kernel takes the `remove` file away before it waits for the device's user. A
+ * recorded host may lack every write-only file, hence the look at another one. */
 static bool removal_hangs(int parents_fd, const struct live_vgpu *live)
 {
 	char path[TYPE_DIR_SIZE + UUID_SIZE + 24];
@@ -203,8 +203,10 @@ static void place_live(struct live_scan *scan, int parents_fd, struct live_vgpu 
 		live->vf = vf ? (int)(vf - host->vfs) : -1;
 		live->gpu = gpu ? (int)(gpu - host->gpus) : -1;
 	}
-	(void)snprintf(path, sizeof(path), "%s/%s/mdev_type", live->parent_name, live->uuid);
-	r = sysfs_link_name(parents_fd, path, live->type_dir, sizeof(live->type_dir), &err);
+	(void)snprintf(path, sizeof(path), "%s/%s/mdev_type", live->parent_name,
+		       live->uuid);
+	r = sysfs_link_name(parents_fd, path, live->type_dir, sizeof(live->type_dir),
+			    &err);
 	if (r < 0 && r != -ENOENT)
 		scan_warn(scan->options, &err);
 	if (r == 0 && scan->options->what & SCAN_NAMES)
@@ -215,7 +217,8 @@ static void place_live(struct live_scan *scan, int parents_fd, struct live_vgpu 
 		live->stuck = removal_hangs(parents_fd, live);
 }
 
-static int look_at(struct live_scan *scan, int bus_fd, const char *name, struct error *err)
+static int look_at(struct live_scan *scan, int bus_fd, const char *name,
+		   struct error *err)
 {
 	char target[PATH_MAX], dir[PATH_MAX], parent[TYPE_DIR_SIZE], uuid[UUID_SIZE];
 	struct live_vgpu *live;
@@ -296,13 +299,14 @@ static bool is_on_bus(const struct live_scan *scan, const char *uuid)
 }
 
 /* Devices under a VF; one that the bus does not list waits for its user to let go. */
-static int scan_vf(struct live_scan *scan, int devices_fd, size_t vf_index, struct error *err)
+static int scan_vf(struct live_scan *scan, int devices_fd, size_t vf_index,
+		   struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
 	char parent[BDF_SIZE], uuid[UUID_SIZE];
 	size_t i;
-	int r = sysfs_list(devices_fd,
-			   bdf_format(&scan->host->vfs[vf_index].bdf, parent), &names, err);
+	int r = sysfs_list(devices_fd, bdf_format(&scan->host->vfs[vf_index].bdf, parent),
+			   &names, err);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;

@@ -3,8 +3,8 @@
 
 #include "host/scan.h"
 
-/* Adds to HOST, whose GPUs and VFs are known and sorted, what is made on them and on every
- * other mdev parent. Does not sort HOST->live. */
+/* Adds to HOST, whose GPUs and VFs are known and sorted, what is made on them and on
+ * every other mdev parent. Does not sort HOST->live. */
 int scan_live(int root_fd, const struct scan_options *options, struct host *host,
 	      struct error *err);
 

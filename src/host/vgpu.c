@@ -10,7 +10,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The directory of the wanted type: where the last VF of this GPU had it, else by name. */
+/* The directory of the wanted type: where the last VF of this GPU had it, else by name.
+ */
 static int resolve(int types_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		   char ret[TYPE_DIR_SIZE], struct error *err)
 {
@@ -42,13 +43,13 @@ static int ask_driver(int types_fd, const char *dir, struct error *err)
 }
 
 /* Reads the kernel again: neither a failed nor a successful write proves anything. */
-static int verify(int root_fd, int parent_fd, const struct vgpu_make *make, int write_result,
-		  struct vgpu_made *made, struct error *err)
+static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
+		  int write_result, struct vgpu_made *made, struct error *err)
 {
 	char name[BDF_SIZE], bus[128];
 	struct error inner;
-	int r = mdev_verify(root_fd, parent_fd, bdf_format(&make->vf, name), made->type_dir,
-			    make->uuid, &inner);
+	int r = mdev_verify(root_fd, parent_fd, bdf_format(&make->vf, name),
+			    made->type_dir, make->uuid, &inner);
 
 	(void)snprintf(bus, sizeof(bus), "sys/bus/mdev/devices/%s", make->uuid);
 	made->present = r == 1;
@@ -65,7 +66,8 @@ static int verify(int root_fd, int parent_fd, const struct vgpu_make *make, int 
 	if (write_result < 0)
 		return write_result;
 	return error_set(err, ERROR_SYSTEM, EIO,
-			 "the kernel accepted the write, but shows no device %s", make->uuid);
+			 "the kernel accepted the write, but shows no device %s",
+			 make->uuid);
 }
 
 /* The driver's refusals are errnos of its own choice; these two mean that it is full. */
@@ -138,7 +140,8 @@ bool vgpu_is_gone(int root_fd, const char *uuid, const struct bdf *parent)
 	return !sysfs_exists(root_fd, path);
 }
 
-int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent, struct error *err)
+int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent,
+		struct error *err)
 {
 	int r = mdev_remove(root_fd, uuid, err);
 
@@ -146,7 +149,8 @@ int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent, struct 
 		return 0;
 	if (r == 0)
 		return error_set(err, ERROR_SYSTEM, EIO,
-				 "the kernel accepted the removal, but still shows %s", uuid);
+				 "the kernel accepted the removal, but still shows %s",
+				 uuid);
 	if (r == -ENOENT || r == -EACCES) {
 		(void)error_context(err, "a removal of %s is stuck in the kernel", uuid);
 		error_hint(err, "stop the VM that holds it; unbinding its VF clears it");

@@ -6,12 +6,10 @@
 
 #include "util/text.h"
 
-void host_free(struct host *host)
+void host_clear(struct host *host)
 {
 	size_t i;
 
-	if (!host)
-		return;
 	for (i = 0; i < host->n_gpus; i++) {
 		catalog_unref(host->gpus[i].catalog);
 		free(host->gpus[i].available);
@@ -20,6 +18,13 @@ void host_free(struct host *host)
 	free(host->vfs);
 	free(host->vfs_by_bdf);
 	free(host->live);
+}
+
+void host_free(struct host *host)
+{
+	if (!host)
+		return;
+	host_clear(host);
 	free(host);
 }
 
@@ -78,7 +83,8 @@ static int compare_vf_index(const void *a, const void *b, void *vfs)
 {
 	const struct vf *all = vfs;
 
-	return bdf_compare(&all[*(const uint32_t *)a].bdf, &all[*(const uint32_t *)b].bdf);
+	return bdf_compare(&all[*(const uint32_t *)a].bdf,
+			   &all[*(const uint32_t *)b].bdf);
 }
 
 void host_sort(struct host *host)

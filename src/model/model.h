@@ -9,11 +9,12 @@
 #include "model/uuid.h"
 #include "model/vgpu_type.h"
 
-#define DRIVER_NAME_SIZE  64
-#define TYPE_DIR_SIZE     96
+#define DRIVER_NAME_SIZE 64
+#define TYPE_DIR_SIZE 96
 #define AVAILABLE_UNKNOWN UINT32_MAX
 
-/* How the driver offers vGPUs on one PCI function; decided from what sysfs shows there. */
+/* How the driver offers vGPUs on one PCI function; decided from what sysfs shows there.
+ */
 enum framework {
 	FRAMEWORK_NONE, /* no types to be seen (yet) */
 	FRAMEWORK_MDEV,
@@ -27,7 +28,7 @@ enum gpu_mode { MODE_UNKNOWN, MODE_VGPU, MODE_PASSTHROUGH, MODE_HOST };
 struct vf {
 	struct bdf bdf;
 	uint32_t index; /* N of the PF's virtfnN link */
-	uint32_t gpu;   /* index into host->gpus */
+	uint32_t gpu;	/* index into host->gpus */
 	enum framework framework;
 	uint32_t vfio_type; /* nvidia/current_vgpu_type, 0 where nothing is made on it */
 };
@@ -43,48 +44,51 @@ struct catalog {
 /* A physical GPU, that is a PF. */
 struct gpu {
 	struct bdf bdf;
-	uint32_t vendor, device; /* 0 where not read */
-	char model[64];          /* "NVIDIA A40", "" where not known */
-	char driver[DRIVER_NAME_SIZE];          /* bound driver, "" if none */
+	uint32_t vendor, device;		/* 0 where not read */
+	char model[64];				/* "NVIDIA A40", "" where not known */
+	char driver[DRIVER_NAME_SIZE];		/* bound driver, "" if none */
 	char driver_override[DRIVER_NAME_SIZE]; /* "" if none is set */
-	int numa_node;                          /* -1 where there is none */
-	uint32_t total_vfs;                     /* sriov_totalvfs; 0 without SR-IOV */
-	size_t first_vf, n_vfs;                 /* its part of host->vfs, by index */
+	int numa_node;				/* -1 where there is none */
+	uint32_t total_vfs;			/* sriov_totalvfs; 0 without SR-IOV */
+	size_t first_vf, n_vfs;			/* its part of host->vfs, by index */
 	bool is_parent; /* vGPUs are made on the PF itself (before SR-IOV GPUs) */
-	bool excluded;  /* the operator's config leaves it alone */
+	bool excluded;	/* the operator's config leaves it alone */
 	struct catalog *catalog; /* NULL where not known */
-	uint32_t *available;     /* per catalog entry, available_instances of one free VF */
+	uint32_t *available; /* per catalog entry, available_instances of one free VF */
 };
 
 /* A vGPU the kernel shows, on a GPU or on any other mdev parent. */
 struct live_vgpu {
-	char uuid[UUID_SIZE]; /* "" under FRAMEWORK_VFIO, which has none */
+	char uuid[UUID_SIZE];		 /* "" under FRAMEWORK_VFIO, which has none */
 	char parent_name[TYPE_DIR_SIZE]; /* "0000:e8:00.4", "mtty" */
-	struct bdf parent; /* zero where the parent is no PCI function */
+	struct bdf parent;		 /* zero where the parent is no PCI function */
 	int gpu; /* index into host->gpus, -1: its parent is no GPU */
-	int vf;  /* index into host->vfs, -1: made on the PF, or on no GPU */
+	int vf;	 /* index into host->vfs, -1: made on the PF, or on no GPU */
 	enum framework framework;
-	char type_dir[TYPE_DIR_SIZE];   /* "nvidia-575" */
-	uint32_t type_id;               /* 0 where not known */
+	char type_dir[TYPE_DIR_SIZE];	/* "nvidia-575" */
+	uint32_t type_id;		/* 0 where not known */
 	char type_name[TYPE_NAME_SIZE]; /* "" where not known */
-	uint32_t framebuffer_mib;       /* 0 where not known */
+	uint32_t framebuffer_mib;	/* 0 where not known */
 	bool stuck; /* a removal or create of it hangs in the kernel */
 };
 
 /* What one look at a host showed. Everything is sorted, so that choices repeat. */
 struct host {
-	char hostname[256], machine_id[64], boot_id[64], driver_version[64]; /* "" if unknown */
-	struct gpu *gpus; /* by BDF */
+	char hostname[256], machine_id[64], boot_id[64],
+		driver_version[64]; /* "" if unknown */
+	struct gpu *gpus;	    /* by BDF */
 	size_t n_gpus;
 	struct vf *vfs; /* grouped by GPU, by index within one */
 	size_t n_vfs;
-	uint32_t *vfs_by_bdf; /* indices into vfs, sorted by BDF */
+	uint32_t *vfs_by_bdf;	/* indices into vfs, sorted by BDF */
 	struct live_vgpu *live; /* by UUID, then parent */
 	size_t n_live;
 };
 
 /* Frees what HOST points to and HOST; NULL is fine. */
 void host_free(struct host *host);
+/* Frees only what HOST points to, and leaves the pointers dangling. */
+void host_clear(struct host *host);
 
 /* All return NULL where there is none; the result borrows from HOST. */
 struct gpu *host_find_gpu(const struct host *host, const struct bdf *bdf);
@@ -111,6 +115,7 @@ enum framework gpu_framework(const struct host *host, const struct gpu *gpu);
 /* How many of GPU's VFs show types, under whatever framework. */
 size_t gpu_ready_vfs(const struct host *host, const struct gpu *gpu);
 
-/* The words of the command line and the JSON: "mdev", "vgpu"; NULL for none or unknown. */
+/* The words of the command line and the JSON: "mdev", "vgpu"; NULL for none or unknown.
+ */
 const char *framework_name(enum framework framework);
 const char *gpu_mode_name(enum gpu_mode mode);

@@ -5,16 +5,17 @@
 #include <stdint.h>
 
 #define TYPE_NAME_SIZE 96
-#define PROFILE_SIZE   96
+#define PROFILE_SIZE 96
 
 /* The parts of a vGPU type's name, read from the right: boards hold spaces and hyphens,
- * "NVIDIA RTX Pro 6000 Blackwell DC-1-24Q".  [NVIDIA|GRID] BOARD-[SLICES-]GB[SERIES][SUFFIX] */
+ * "NVIDIA RTX Pro 6000 Blackwell DC-1-24Q".  [NVIDIA|GRID]
+ * BOARD-[SLICES-]GB[SERIES][SUFFIX] */
 struct profile {
 	char board[PROFILE_SIZE]; /* "A40" */
-	uint32_t slices;          /* MIG compute slices, 0 if not MIG-backed */
-	uint32_t gigabytes;       /* as in the name; not the framebuffer / 1024 */
-	char series;              /* 'A' 'B' 'C' 'Q', 0 if the name has none */
-	char suffix[8];           /* "ME", "4", … or "" */
+	uint32_t slices;	  /* MIG compute slices, 0 if not MIG-backed */
+	uint32_t gigabytes;	  /* as in the name; not the framebuffer / 1024 */
+	char series;		  /* 'A' 'B' 'C' 'Q', 0 if the name has none */
+	char suffix[8];		  /* "ME", "4", … or "" */
 };
 
 /* Parses a name as the driver writes it, exact in letter case. */

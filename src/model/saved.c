@@ -22,15 +22,12 @@ const char *saved_state_name(enum saved_state state)
 
 bool saved_state_parse(const char *name, enum saved_state *ret)
 {
-	unsigned i;
+	int i = text_index(state_names, sizeof(state_names) / sizeof(state_names[0]),
+			   name);
 
-	for (i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++) {
-		if (strcmp(name, state_names[i]))
-			continue;
+	if (i >= 0)
 		*ret = (enum saved_state)i;
-		return true;
-	}
-	return false;
+	return i >= 0;
 }
 
 int saved_compare_place(const void *a, const void *b)

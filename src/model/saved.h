@@ -8,7 +8,7 @@
 #include "model/model.h"
 
 #define VM_NAME_SIZE 256 /* 255 bytes and the NUL */
-#define TIME_SIZE    32  /* "2026-01-02T03:04:05Z" */
+#define TIME_SIZE 32	 /* "2026-01-02T03:04:05Z" */
 
 /* What the store says of a vGPU; see sql/migrations for the column of each. */
 enum saved_state { SAVED_CREATING, SAVED_ACTIVE, SAVED_REMOVING, SAVED_STOPPED };
@@ -27,7 +27,8 @@ struct saved_vgpu {
 	struct bdf gpu, vf; /* the PF, and the parent, which may be the PF */
 	uint32_t vf_index;
 	enum saved_state state;
-	bool in_progress; /* a living process holds its lock: it is at work on the device */
+	bool in_progress; /* a living process holds its lock: it is at work on the device
+			   */
 	char boot_id[64]; /* of the boot it was last made in */
 	char created_at[TIME_SIZE], changed_at[TIME_SIZE];
 };

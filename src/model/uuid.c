@@ -16,8 +16,8 @@ bool uuid_prefix(const char *text, unsigned min_length, char ret[UUID_SIZE])
 	size_t i, j;
 
 	for (i = 0; text[i]; i++) {
-		char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') :
-							    text[i];
+		char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a')
+							  : text[i];
 
 		if (i >= UUID_SIZE - 1 || !fits(c, i))
 			return false;

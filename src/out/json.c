@@ -34,28 +34,31 @@ json_t *json_known(uint32_t value)
 
 json_t *json_document(const char *command, const char *as_of, const struct host *host)
 {
-	json_t *document = json_pack("{s:i, s:s, s:s}", "schema_version", JSON_SCHEMA_VERSION,
-				     "command", command, "as_of", as_of);
+	json_t *document =
+		json_pack("{s:i, s:s, s:s}", "schema_version", JSON_SCHEMA_VERSION,
+			  "command", command, "as_of", as_of);
 
 	if (document && host)
 		(void)json_object_set_new(document, "host",
 					  json_pack("{s:o, s:o, s:o}", "hostname",
-						    json_text(host->hostname), "machine_id",
-						    json_text(host->machine_id), "boot_id",
-						    json_text(host->boot_id)));
+						    json_text(host->hostname),
+						    "machine_id",
+						    json_text(host->machine_id),
+						    "boot_id", json_text(host->boot_id)));
 	return document;
 }
 
 json_t *json_error(const char *command, const struct error *err, json_t *extra)
 {
-	json_t *error = json_pack("{s:s, s:i, s:o, s:o}", "kind", error_kind_name(err->kind),
-				  "exit_status", (int)err->kind, "message",
-				  json_text(err->message), "hint", json_text(err->hint));
+	json_t *error =
+		json_pack("{s:s, s:i, s:o, s:o}", "kind", error_kind_name(err->kind),
+			  "exit_status", (int)err->kind, "message",
+			  json_text(err->message), "hint", json_text(err->hint));
 
 	if (error && extra)
 		(void)json_object_update(error, extra);
-	return json_pack("{s:i, s:o, s:o}", "schema_version", JSON_SCHEMA_VERSION, "command",
-			 json_text(command), "error", error);
+	return json_pack("{s:i, s:o, s:o}", "schema_version", JSON_SCHEMA_VERSION,
+			 "command", json_text(command), "error", error);
 }
 
 int json_print(json_t *document, struct error *err)

@@ -6,8 +6,8 @@
 #include "model/saved.h"
 #include "util/error.h"
 
-/* Documents for programs; their shapes are described in doc/json.md. Functions that return
- * a json_t give a new reference, NULL for want of memory. */
+/* Documents for programs; their shapes are described in doc/json.md. Functions that
+ * return a json_t give a new reference, NULL for want of memory. */
 
 #define JSON_SCHEMA_VERSION 1
 
@@ -17,11 +17,12 @@ json_t *json_bdf(const struct bdf *bdf);
 /* A number, or null where VALUE is 0 and that means "not known". */
 json_t *json_known(uint32_t value);
 
-/* {"schema_version", "command", "as_of", "host"}: what every answer begins with. HOST may be
- * NULL: then there is no "host". */
+/* {"schema_version", "command", "as_of", "host"}: what every answer begins with. HOST may
+ * be NULL: then there is no "host". */
 json_t *json_document(const char *command, const char *as_of, const struct host *host);
 
-/* {"schema_version", "command", "error"}. EXTRA is merged into "error"; it may be NULL. */
+/* {"schema_version", "command", "error"}. EXTRA is merged into "error"; it may be NULL.
+ */
 json_t *json_error(const char *command, const struct error *err, json_t *extra);
 
 /* Prints to stdout, with a newline; takes the reference. */

@@ -13,31 +13,33 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define RUN_DIR   "run/vgpumgr"
+#define RUN_DIR "run/vgpumgr"
 #define INVENTORY "inventory.json"
-#define MAX_SIZE  (64 * 1024 * 1024)
+#define MAX_SIZE (64 * 1024 * 1024)
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 
 static json_t *vgpu_record(const struct saved_vgpu *v)
 {
-	return json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:s,"
-			 " s:o, s:s, s:s}",
-			 "uuid", v->uuid, "vm", v->vm, "vm_uuid", json_text(v->vm_uuid),
-			 "slot", (json_int_t)v->slot, "profile", v->profile, "type_name",
-			 v->type_name, "type_id", (json_int_t)v->type_id, "framebuffer_mib",
-			 (json_int_t)v->framebuffer_mib, "framework",
-			 framework_name(v->framework), "gpu", json_bdf(&v->gpu), "vf",
-			 json_bdf(&v->vf), "vf_index", (json_int_t)v->vf_index, "state",
-			 saved_state_name(v->state), "boot_id", json_text(v->boot_id),
-			 "created_at", v->created_at, "changed_at", v->changed_at);
+	return json_pack(
+		"{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:s,"
+		" s:o, s:s, s:s}",
+		"uuid", v->uuid, "vm", v->vm, "vm_uuid", json_text(v->vm_uuid), "slot",
+		(json_int_t)v->slot, "profile", v->profile, "type_name", v->type_name,
+		"type_id", (json_int_t)v->type_id, "framebuffer_mib",
+		(json_int_t)v->framebuffer_mib, "framework", framework_name(v->framework),
+		"gpu", json_bdf(&v->gpu), "vf", json_bdf(&v->vf), "vf_index",
+		(json_int_t)v->vf_index, "state", saved_state_name(v->state), "boot_id",
+		json_text(v->boot_id), "created_at", v->created_at, "changed_at",
+		v->changed_at);
 }
 
 static json_t *gpu_record(const struct saved_gpu *g)
 {
-	return json_pack("{s:o, s:o, s:I, s:I, s:I}", "address", json_bdf(&g->bdf), "model",
-			 json_text(g->model), "vendor", (json_int_t)g->vendor, "device",
-			 (json_int_t)g->device, "wanted_vfs", (json_int_t)g->wanted_vfs);
+	return json_pack("{s:o, s:o, s:I, s:I, s:I}", "address", json_bdf(&g->bdf),
+			 "model", json_text(g->model), "vendor", (json_int_t)g->vendor,
+			 "device", (json_int_t)g->device, "wanted_vfs",
+			 (json_int_t)g->wanted_vfs);
 }
 
 static json_t *record(const struct saved *saved, const char *machine_id)
@@ -53,8 +55,8 @@ static json_t *record(const struct saved *saved, const char *machine_id)
 	return json_pack("{s:i, s:s, s:s, s:I, s:o, s:o, s:o}", "schema_version",
 			 JSON_SCHEMA_VERSION, "as_of", clock_now(now, sizeof(now)),
 			 "store_id", saved->store_id, "generation",
-			 (json_int_t)saved->generation, "machine_id", json_text(machine_id),
-			 "vgpus", vgpus, "gpus", gpus);
+			 (json_int_t)saved->generation, "machine_id",
+			 json_text(machine_id), "vgpus", vgpus, "gpus", gpus);
 }
 
 static int write_all(int fd, const char *text)
@@ -83,8 +85,9 @@ static int replace(int dir_fd, const char *name, mode_t mode, const char *text,
 
 	(void)snprintf(temporary, sizeof(temporary), ".%.40s.%d", name, (int)getpid());
 
-	_cleanup_(closep) int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC |
-							    O_NOFOLLOW | O_CLOEXEC, mode);
+	_cleanup_(closep) int fd =
+		openat(dir_fd, temporary,
+		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "write %s", name);
@@ -116,7 +119,8 @@ int publish(int root_fd, const struct store_place *place, const struct saved *sa
 	    const char *machine_id, struct error *err)
 {
 	_cleanup_(json_decrefp) json_t *document = record(saved, machine_id);
-	_cleanup_(freep) char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
+	_cleanup_(freep) char *text =
+		document ? json_dumps(document, JSON_INDENT(1)) : NULL;
 	_cleanup_(closep) int dir_fd = -1;
 	struct error inner;
 	int r, run;
@@ -125,8 +129,8 @@ int publish(int root_fd, const struct store_place *place, const struct saved *sa
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "write backup.json");
 	dir_fd = openat(place->root_fd, place->dir,
 			O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	r = dir_fd < 0 ? error_set(err, ERROR_SYSTEM, errno, "open %s", place->dir) :
-			 replace(dir_fd, "backup.json", 0600, text, err);
+	r = dir_fd < 0 ? error_set(err, ERROR_SYSTEM, errno, "open %s", place->dir)
+		       : replace(dir_fd, "backup.json", 0600, text, err);
 	run = publish_run_file(root_fd, INVENTORY, text, &inner);
 	if (r == 0 && run < 0 && err)
 		*err = inner;
@@ -160,7 +164,8 @@ static bool read_vgpu(json_t *o, struct saved_vgpu *v)
 	char framework[8], state[16];
 
 	*v = (struct saved_vgpu){ .row = 0 };
-	if (!get(o, "uuid", v->uuid, sizeof(v->uuid)) || !get(o, "vm", v->vm, sizeof(v->vm)) ||
+	if (!get(o, "uuid", v->uuid, sizeof(v->uuid)) ||
+	    !get(o, "vm", v->vm, sizeof(v->vm)) ||
 	    !get(o, "vm_uuid", v->vm_uuid, sizeof(v->vm_uuid)) ||
 	    !get_number(o, "slot", &v->slot) ||
 	    !get(o, "profile", v->profile, sizeof(v->profile)) ||
@@ -182,8 +187,10 @@ static bool read_vgpu(json_t *o, struct saved_vgpu *v)
 static bool read_gpu(json_t *o, struct saved_gpu *g)
 {
 	*g = (struct saved_gpu){ .wanted_vfs = 0 };
-	return get_bdf(o, "address", &g->bdf) && get(o, "model", g->model, sizeof(g->model)) &&
-	       get_number(o, "vendor", &g->vendor) && get_number(o, "device", &g->device) &&
+	return get_bdf(o, "address", &g->bdf) &&
+	       get(o, "model", g->model, sizeof(g->model)) &&
+	       get_number(o, "vendor", &g->vendor) &&
+	       get_number(o, "device", &g->device) &&
 	       get_number(o, "wanted_vfs", &g->wanted_vfs);
 }
 
@@ -196,17 +203,19 @@ static bool read_record(json_t *document, struct saved *saved)
 
 	saved->vgpus = calloc(json_array_size(vgpus) + 1, sizeof(*saved->vgpus));
 	saved->gpus = calloc(json_array_size(gpus) + 1, sizeof(*saved->gpus));
-	if (!saved->vgpus || !saved->gpus || !json_is_array(vgpus) || !json_is_array(gpus) ||
-	    !get(document, "as_of", saved->as_of, sizeof(saved->as_of)) || !saved->as_of[0])
+	if (!saved->vgpus || !saved->gpus || !json_is_array(vgpus) ||
+	    !json_is_array(gpus) ||
+	    !get(document, "as_of", saved->as_of, sizeof(saved->as_of)) ||
+	    !saved->as_of[0])
 		return false;
-	json_array_foreach(vgpus, i, item)
-		if (!read_vgpu(item, &saved->vgpus[saved->n_vgpus++]))
-			return false;
-	json_array_foreach(gpus, i, item)
-		if (!read_gpu(item, &saved->gpus[saved->n_gpus++]))
-			return false;
-	saved->generation = (uint64_t)json_integer_value(
-		json_object_get(document, "generation"));
+	json_array_foreach(
+		vgpus, i,
+		item) if (!read_vgpu(item, &saved->vgpus[saved->n_vgpus++])) return false;
+	json_array_foreach(
+		gpus, i,
+		item) if (!read_gpu(item, &saved->gpus[saved->n_gpus++])) return false;
+	saved->generation =
+		(uint64_t)json_integer_value(json_object_get(document, "generation"));
 	return get(document, "store_id", saved->store_id, sizeof(saved->store_id));
 }
 

@@ -31,7 +31,8 @@ void table_free(struct table *table)
 	free(table);
 }
 
-int table_new(const struct column *columns, size_t n, struct table **ret, struct error *err)
+int table_new(const struct column *columns, size_t n, struct table **ret,
+	      struct error *err)
 {
 	_cleanup_(table_freep) struct table *table = calloc(1, sizeof(*table));
 	size_t i;
@@ -61,8 +62,9 @@ int table_add(struct table *table, const char *const *values, struct error *err)
 		return no_memory(err);
 	table->has_lines = true;
 	for (i = 0; i < table->n_columns; i++)
-		if (values[i] && scols_line_set_data(line, i, text_escape(shown, sizeof(shown),
-									  values[i])))
+		if (values[i] &&
+		    scols_line_set_data(line, i,
+					text_escape(shown, sizeof(shown), values[i])))
 			return no_memory(err);
 	return 0;
 }

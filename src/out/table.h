@@ -15,7 +15,8 @@ struct column {
 
 struct table;
 
-int table_new(const struct column *columns, size_t n, struct table **ret, struct error *err);
+int table_new(const struct column *columns, size_t n, struct table **ret,
+	      struct error *err);
 void table_free(struct table *table);
 
 /* Adds a line of as many VALUES as there are columns; NULL is an empty cell. */

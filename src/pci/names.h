@@ -12,7 +12,7 @@ struct pci_names;
 struct pci_names *pci_names_open(void);
 void pci_names_close(struct pci_names *names);
 
-/* Writes a GPU's model, "NVIDIA A40" of pci.ids' "GA102GL [A40]", to BUF; "" where the list
- * does not know the device. Returns BUF. */
+/* Writes a GPU's model, "NVIDIA A40" of pci.ids' "GA102GL [A40]", to BUF; "" where the
+ * list does not know the device. Returns BUF. */
 const char *pci_names_model(struct pci_names *names, uint32_t vendor, uint32_t device,
 			    char *buf, size_t size);

@@ -25,7 +25,7 @@ struct entry {
 struct lane_state {
 	bool running, hanging;
 	size_t current; /* the entry that is running */
-	size_t next;    /* the first entry of the lane that may still be queued */
+	size_t next;	/* the first entry of the lane that may still be queued */
 };
 
 struct jobs {
@@ -112,8 +112,8 @@ int jobs_add(struct jobs *jobs, const struct job *job, int hold_fd, struct error
 		jobs->room = room;
 	}
 	if (job->lane >= jobs->n_lanes) {
-		struct lane_state *grown = reallocarray(jobs->lanes, (size_t)job->lane + 1,
-							sizeof(*grown));
+		struct lane_state *grown =
+			reallocarray(jobs->lanes, (size_t)job->lane + 1, sizeof(*grown));
 		size_t i;
 
 		if (!grown)
@@ -137,7 +137,8 @@ static void finish(struct jobs *jobs, struct entry *entry, int r, const char *wh
 {
 	struct lane_state *lane = &jobs->lanes[entry->job.lane];
 
-	*ret = (struct job_result){ .tag = entry->job.tag, .r = r,
+	*ret = (struct job_result){ .tag = entry->job.tag,
+				    .r = r,
 				    .hanging = entry->state == ENTRY_RUNNING };
 	(void)error_set(&ret->err, ERROR_SYSTEM, -r, "%s", what);
 	if (entry->state == ENTRY_RUNNING)
@@ -165,18 +166,20 @@ static int feed(struct jobs *jobs, struct job_result *ret)
 				continue;
 			if (lane->hanging) {
 				finish(jobs, e, -ETIMEDOUT,
-				       "not tried, since an earlier write on its GPU hangs",
+				       "not tried, since an earlier write on its GPU "
+				       "hangs",
 				       ret);
 				return 1;
 			}
-			if (lane_send(jobs->requests, &e->job, sizeof(e->job), e->hold_fd)) {
+			if (lane_send(jobs->requests, &e->job, sizeof(e->job),
+				      e->hold_fd)) {
 				finish(jobs, e, -EPIPE, "hand a write to a child process",
 				       ret);
 				return 1;
 			}
 			e->state = ENTRY_RUNNING;
-			e->deadline = clock_monotonic_ms() +
-				      (int64_t)e->job.timeout_s * 1000;
+			e->deadline =
+				clock_monotonic_ms() + (int64_t)e->job.timeout_s * 1000;
 			lane->running = true;
 			lane->current = j;
 			break;
@@ -202,7 +205,8 @@ static struct entry *nearest(struct jobs *jobs)
 	return best;
 }
 
-/* Takes a result from the socket; 0 where it belongs to a job that was given up before. */
+/* Takes a result from the socket; 0 where it belongs to a job that was given up before.
+ */
 static int take_result(struct jobs *jobs, struct job_result *ret)
 {
 	int fd, r = lane_receive(jobs->replies, ret, sizeof(*ret), &fd);
@@ -230,7 +234,8 @@ static int64_t min64(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-int jobs_next(struct jobs *jobs, int timeout_ms, struct job_result *ret, struct error *err)
+int jobs_next(struct jobs *jobs, int timeout_ms, struct job_result *ret,
+	      struct error *err)
 {
 	int64_t until = timeout_ms < 0 ? INT64_MAX : clock_monotonic_ms() + timeout_ms;
 
@@ -258,7 +263,8 @@ int jobs_next(struct jobs *jobs, int timeout_ms, struct job_result *ret, struct 
 		}
 		now = clock_monotonic_ms();
 		if (soonest && now >= soonest->deadline) {
-			finish(jobs, soonest, -ETIMEDOUT, "the write has not returned", ret);
+			finish(jobs, soonest, -ETIMEDOUT, "the write has not returned",
+			       ret);
 			return 1;
 		}
 		if (now >= until)

@@ -49,7 +49,9 @@ int lane_receive(int sock, void *message, size_t size, int *ret_fd)
 {
 	struct iovec iov = { message, size };
 	union fd_buffer control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -85,8 +87,8 @@ static void run_job(int root_fd, const struct sriov_tool *tool, const struct job
 }
 
 /* Does jobs until nobody can send any more. */
-static void __attribute__((noreturn)) work(int root_fd, const struct sriov_tool *tool,
-					   int requests, int reply)
+static void __attribute__((noreturn))
+work(int root_fd, const struct sriov_tool *tool, int requests, int reply)
 {
 	struct gpu_memo memo = MEMO_NONE; /* a lane serves one GPU */
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -107,8 +109,8 @@ static void __attribute__((noreturn)) work(int root_fd, const struct sriov_tool 
 	}
 }
 
-/* Descriptors of our caller must not live on in a child that hangs: a shell would wait for
- * its pipe, a script for its flock. */
+/* Descriptors of our caller must not live on in a child that hangs: a shell would wait
+ * for its pipe, a script for its flock. */
 static void drop_descriptors(int *root_fd, int *requests, int *reply)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -171,7 +173,8 @@ void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int r
 	size_t n_lanes = 0;
 	int *lanes = NULL;
 
-	/* A terminal that hangs up or Ctrl-C ends the command, not a write in the kernel. */
+	/* A terminal that hangs up or Ctrl-C ends the command, not a write in the kernel.
+	 */
 	(void)setsid();
 	(void)sigaction(SIGCHLD, &ignore, NULL);
 	(void)prctl(PR_SET_NAME, "vgpumgr-writer");
@@ -187,7 +190,8 @@ void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int r
 		if (sock < 0 || lane_send(sock, &job, sizeof(job), hold_fd) < 0) {
 			struct job_result failed = { .tag = job.tag, .r = -EAGAIN };
 
-			(void)error_set(&failed.err, ERROR_SYSTEM, sock < 0 ? -sock : EPIPE,
+			(void)error_set(&failed.err, ERROR_SYSTEM,
+					sock < 0 ? -sock : EPIPE,
 					"start a child process");
 			(void)lane_send(reply, &failed, sizeof(failed), -1);
 		}

@@ -24,7 +24,8 @@
 static void __attribute__((noreturn))
 become(const char *path, char *const argv[], int output_fd, int keep_fd)
 {
-	static char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", env_lc[] = "LC_ALL=C";
+	static char env_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+		    env_lc[] = "LC_ALL=C";
 	char *const env[] = { env_path, env_lc, NULL };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -65,7 +66,10 @@ static bool await(int pidfd, int64_t deadline)
 
 	for (;;) {
 		int64_t left = deadline - clock_monotonic_ms();
-		int r = poll(&p, 1, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
+		int r = poll(&p, 1,
+			     left < 0		? 0
+			     : left > INT32_MAX ? INT32_MAX
+						: (int)left);
 
 		if (r > 0)
 			return true;
@@ -96,7 +100,8 @@ int program_run(const char *path, char *const argv[], int keep_fd, int64_t deadl
 		return error_set(err, ERROR_SYSTEM, errno, "wait for %s", path);
 	if (!await(pidfd, deadline)) {
 		error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-			  "%s has not ended (pid %d); it is left running", path, (int)pid);
+			  "%s has not ended (pid %d); it is left running", path,
+			  (int)pid);
 		return -ETIMEDOUT;
 	}
 	while (waitpid(pid, &status, 0) < 0)
@@ -115,6 +120,7 @@ int program_trust(int root_fd, const char *path, struct error *err)
 	if (r < 0)
 		return r;
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, ERROR_SYSTEM, EINVAL, "%s is no regular file", path);
+		return error_set(err, ERROR_SYSTEM, EINVAL, "%s is no regular file",
+				 path);
 	return 0;
 }

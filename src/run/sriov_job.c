@@ -18,9 +18,9 @@
 #include "util/text.h"
 
 #define LOCK_BYTE 0 /* as LOCK_SRIOV; the others belong to records */
-#define TRIES     3
-#define PAUSE_MS  1000
-#define LOOK_MS   100
+#define TRIES 3
+#define PAUSE_MS 1000
+#define LOOK_MS 100
 
 DEFINE_CLEANUP(struct host *, host_free)
 
@@ -42,7 +42,8 @@ int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gp
 		      struct error *err)
 {
 	_cleanup_(freep) struct held_device *vfs = calloc(gpu->n_vfs + 1, sizeof(*vfs));
-	_cleanup_(freep) struct holder *holders = calloc(gpu->n_vfs + 1, sizeof(*holders));
+	_cleanup_(freep) struct holder *holders =
+		calloc(gpu->n_vfs + 1, sizeof(*holders));
 	char vf[BDF_SIZE], who[512];
 	size_t i;
 	int r;
@@ -70,8 +71,8 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 		if (host->live[i].gpu == gpu - host->gpus)
 			return error_set(err, ERROR_CONFLICT, EBUSY,
 					 "it has a vGPU on it (%s on %s)",
-					 host->live[i].uuid[0] ? host->live[i].uuid :
-								 "without UUID",
+					 host->live[i].uuid[0] ? host->live[i].uuid
+							       : "without UUID",
 					 host->live[i].parent_name);
 	return sriov_refuse_held(root_fd, host, gpu, err);
 }
@@ -86,11 +87,13 @@ static void rebind(int root_fd, const struct sriov_job *job)
 	if (devices_fd >= 0 &&
 	    pci_driver(devices_fd, bdf_format(&job->gpu, name), driver, NULL) == 0 &&
 	    !driver[0])
-		(void)pci_bind(root_fd, "nvidia", &job->gpu, &ignored); /* judged by sysfs */
+		(void)pci_bind(root_fd, "nvidia", &job->gpu,
+			       &ignored); /* judged by sysfs */
 }
 
 static int run_program(int root_fd, const struct sriov_tool *tool,
-		       const struct sriov_job *job, int lock_fd, int64_t deadline, struct error *err)
+		       const struct sriov_job *job, int lock_fd, int64_t deadline,
+		       struct error *err)
 {
 	char path[2 * PATH_MAX], name[BDF_SIZE], shown[600];
 	char dash_e[] = "-e", dash_d[] = "-d";
@@ -100,7 +103,8 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "%s/%s", strcmp(tool->root, "/") ? tool->root : "",
+	(void)snprintf(path, sizeof(path), "%s/%s",
+		       strcmp(tool->root, "/") ? tool->root : "",
 		       tool->program + strspn(tool->program, "/"));
 	(void)bdf_format(&job->gpu, name);
 	r = program_run(path, argv, lock_fd, deadline, &result, err);
@@ -109,8 +113,9 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 	rebind(root_fd, job);
 	if (!result.status)
 		return 0;
-	return error_set(err, ERROR_SYSTEM, EIO, "%s %s %s ended with status %d and said '%s'",
-			 path, argv[1], name, result.status,
+	return error_set(err, ERROR_SYSTEM, EIO,
+			 "%s %s %s ended with status %d and said '%s'", path, argv[1],
+			 name, result.status,
 			 text_escape(shown, sizeof(shown), result.output));
 }
 
@@ -120,7 +125,8 @@ static int write_numvfs(int root_fd, const struct sriov_tool *tool,
 	char path[64], name[BDF_SIZE];
 	int r;
 
-	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", bdf_format(&job->gpu, name));
+	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s",
+		       bdf_format(&job->gpu, name));
 
 	_cleanup_(closep) int fd = sysfs_walk(root_fd, path, err);
 
@@ -128,7 +134,8 @@ static int write_numvfs(int root_fd, const struct sriov_tool *tool,
 		return fd;
 	r = sriov_set(fd, job->n_vfs, err);
 	if (r == -ENOENT)
-		error_hint(err, "NVIDIA's driver wants its sriov-manage, which is not at %s",
+		error_hint(err,
+			   "NVIDIA's driver wants its sriov-manage, which is not at %s",
 			   tool->program);
 	return r;
 }
@@ -159,17 +166,19 @@ static int judge(int root_fd, const struct sriov_job *job, int64_t deadline,
 			return error_set(err, ERROR_SYSTEM, EIO, "it still has %zu VFs",
 					 gpu->n_vfs);
 		if (clock_monotonic_ms() >= deadline)
-			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-					 "it has %zu of %u VFs, %zu of them show vGPU types",
-					 gpu->n_vfs, job->n_vfs,
-					 gpu_ready_vfs(host, gpu));
+			return error_set(
+				err, ERROR_TIMEOUT, ETIMEDOUT,
+				"it has %zu of %u VFs, %zu of them show vGPU types",
+				gpu->n_vfs, job->n_vfs, gpu_ready_vfs(host, gpu));
 		clock_sleep_ms(LOOK_MS);
 	}
 }
 
-/* One attempt: the program if the host has it, else the kernel's own file; then a look. */
-static int attempt(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
-		   int lock_fd, int64_t deadline, struct error *err)
+/* One attempt: the program if the host has it, else the kernel's own file; then a look.
+ */
+static int attempt(int root_fd, const struct sriov_tool *tool,
+		   const struct sriov_job *job, int lock_fd, int64_t deadline,
+		   struct error *err)
 {
 	struct error looked;
 	int r, seen;
@@ -202,7 +211,8 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 	if (r < 0)
 		return r;
 	if (gpu->n_vfs == job->n_vfs)
-		return judge(root_fd, job, deadline, err); /* nothing to switch, only to await */
+		return judge(root_fd, job, deadline,
+			     err); /* nothing to switch, only to await */
 	r = refuse_busy(root_fd, host, gpu, err);
 	for (try = 1; r == 0; try++) {
 		r = attempt(root_fd, tool, job, lock_fd, deadline, err);

@@ -113,7 +113,8 @@ static int load_vgpus(struct store *store, struct saved *saved, struct error *er
 			room = room ? room * 2 : 16;
 			grown = reallocarray(saved->vgpus, room, sizeof(*grown));
 			if (!grown)
-				return error_set(err, ERROR_SYSTEM, ENOMEM, "read the store");
+				return error_set(err, ERROR_SYSTEM, ENOMEM,
+						 "read the store");
 			saved->vgpus = grown;
 		}
 		if (!read_vgpu(s, &saved->vgpus[saved->n_vgpus]))
@@ -154,7 +155,8 @@ static int load_gpus(struct store *store, struct saved *saved, struct error *err
 		saved->gpus = grown;
 		g = &grown[saved->n_gpus];
 		*g = (struct saved_gpu){ .wanted_vfs = 0 };
-		if (!get_bdf(s, 0, &g->bdf) || !get_text(s, 1, g->model, sizeof(g->model)) ||
+		if (!get_bdf(s, 0, &g->bdf) ||
+		    !get_text(s, 1, g->model, sizeof(g->model)) ||
 		    !get_u32(s, 2, &g->vendor) || !get_u32(s, 3, &g->device) ||
 		    !get_u32(s, 4, &g->wanted_vfs))
 			return error_set(err, ERROR_STORE, 0,
@@ -184,15 +186,15 @@ static int get_meta(struct store *store, const char *key, char *buf, size_t size
 	if (code == SQLITE_ROW)
 		(void)get_text(s, 0, buf, size);
 	(void)sqlite3_reset(s);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 :
-							   store_fail(store, err, "read");
+	return code == SQLITE_ROW || code == SQLITE_DONE ? 0
+							 : store_fail(store, err, "read");
 }
 
 /* Which records some living process is at work on. */
 static void mark_in_progress(struct store *store, struct saved *saved)
 {
-	_cleanup_(closep) int fd = lock_peek(store->place->root_fd, store->place->dir,
-					     LOCK_NAME);
+	_cleanup_(closep) int fd =
+		lock_peek(store->place->root_fd, store->place->dir, LOCK_NAME);
 	size_t i;
 
 	/* Without a lock file nobody has ever taken a lock here. */
@@ -237,7 +239,8 @@ int store_load(struct store *store, struct saved **ret, struct error *err)
 	if (!saved)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "read the store");
 	if (own) {
-		r = store_run(store, store_query(store, SQL_BEGIN_READ, err), "read", err);
+		r = store_run(store, store_query(store, SQL_BEGIN_READ, err), "read",
+			      err);
 		if (r < 0)
 			return r;
 	}
@@ -394,15 +397,16 @@ int store_put_gpu(struct store *store, const struct saved_gpu *gpu, struct error
 	return store_run(store, s, "record a GPU", err);
 }
 
-/* Runs through the vgpu_type_parse() of the names, so that a profile is made in one way. */
+/* Runs through the vgpu_type_parse() of the names, so that a profile is made in one way.
+ */
 static bool read_type(sqlite3_stmt *s, struct vgpu_type *ret)
 {
 	uint32_t id;
 	const char *name = (const char *)sqlite3_column_text(s, 1);
 
 	return get_u32(s, 0, &id) && name && vgpu_type_parse(id, name, "", ret) &&
-	       get_u32(s, 2, &ret->framebuffer_mib) && get_u32(s, 3, &ret->max_instances) &&
-	       get_u32(s, 4, &ret->num_heads) &&
+	       get_u32(s, 2, &ret->framebuffer_mib) &&
+	       get_u32(s, 3, &ret->max_instances) && get_u32(s, 4, &ret->num_heads) &&
 	       get_text(s, 5, ret->max_resolution, sizeof(ret->max_resolution));
 }
 
@@ -413,7 +417,8 @@ static void bind_model(sqlite3_stmt *s, uint32_t vendor, uint32_t device)
 }
 
 int store_load_catalog(struct store *store, uint32_t vendor, uint32_t device,
-		       const char *driver_version, struct catalog **ret, struct error *err)
+		       const char *driver_version, struct catalog **ret,
+		       struct error *err)
 {
 	_cleanup_(catalog_unrefp) struct catalog *catalog = calloc(1, sizeof(*catalog));
 	sqlite3_stmt *s = store_query(store, SQL_CATALOG_GET, err);

@@ -58,7 +58,8 @@ int store_fail(struct store *store, struct error *err, const char *what)
 	default:
 		errnum = system;
 	}
-	return error_set(err, kind, errnum, "%s: %s: %s", store->place->file, what, words);
+	return error_set(err, kind, errnum, "%s: %s: %s", store->place->file, what,
+			 words);
 }
 
 sqlite3_stmt *store_query(struct store *store, enum sql_query query, struct error *err)
@@ -139,14 +140,16 @@ static int execute(struct store *store, const char *sql, const char *what,
 	return 0;
 }
 
-static int refuse(struct store *store, const char *why, const char *hint, struct error *err)
+static int refuse(struct store *store, const char *why, const char *hint,
+		  struct error *err)
 {
 	(void)error_set(err, ERROR_STORE, 0, "%s %s", store->place->file, why);
 	error_hint(err, "%s", hint);
 	return -EPROTO;
 }
 
-/* -ENOENT for a file that holds nothing yet, as a crash right after its birth leaves it. */
+/* -ENOENT for a file that holds nothing yet, as a crash right after its birth leaves it.
+ */
 static int check_version(struct store *store, int64_t *ret, struct error *err)
 {
 	int64_t application, tables;
@@ -155,7 +158,8 @@ static int check_version(struct store *store, int64_t *ret, struct error *err)
 	if (r == 0)
 		r = pragma_number(store, "PRAGMA application_id", &application, err);
 	if (r == 0)
-		r = pragma_number(store, "SELECT count(*) FROM sqlite_master", &tables, err);
+		r = pragma_number(store, "SELECT count(*) FROM sqlite_master", &tables,
+				  err);
 	if (r < 0)
 		return r;
 	if (!tables && !*ret && !application)
@@ -245,7 +249,8 @@ static int prepare_dir(const struct store_place *place, enum store_mode mode,
 		(void)snprintf(path, sizeof(path), "%.*s", (int)(rest - place->dir),
 			       place->dir);
 		rest += *rest == '/';
-		if (mkdirat(place->root_fd, path, *rest ? 0755 : 0700) < 0 && errno != EEXIST)
+		if (mkdirat(place->root_fd, path, *rest ? 0755 : 0700) < 0 &&
+		    errno != EEXIST)
 			return error_set(err, ERROR_SYSTEM, errno, "make directory %s/%s",
 					 place->root, path);
 	}
@@ -258,13 +263,13 @@ static int check_file(const struct store_place *place, struct error *err)
 	struct stat st;
 
 	if (lstat(place->file, &st) < 0)
-		return errno == ENOENT ? -ENOENT :
-					 error_set(err, ERROR_SYSTEM, errno, "open %s",
+		return errno == ENOENT ? -ENOENT
+				       : error_set(err, ERROR_SYSTEM, errno, "open %s",
 						   place->file);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
 		(void)error_set(err, ERROR_STORE, 0, "%s is %s", place->file,
-				S_ISREG(st.st_mode) ? "a file with several names" :
-						      "no regular file");
+				S_ISREG(st.st_mode) ? "a file with several names"
+						    : "no regular file");
 		return -EPROTO;
 	}
 	return trust_stat(&st, place->file, err);
@@ -292,7 +297,8 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 	if (mode == STORE_CREATE)
 		flags |= SQLITE_OPEN_CREATE;
 	mask = umask(077);
-	code = sqlite3_open_v2(place->file, &store->db, flags | SQLITE_OPEN_NOFOLLOW, NULL);
+	code = sqlite3_open_v2(place->file, &store->db, flags | SQLITE_OPEN_NOFOLLOW,
+			       NULL);
 	(void)umask(mask);
 	if (code)
 		return store_fail(store, err, "open");
@@ -352,7 +358,8 @@ int store_quick_check(struct store *store, struct error *err)
 			found = (const char *)sqlite3_column_text(s, 0);
 			if (!found || strcmp(found, "ok"))
 				r = error_set(err, ERROR_STORE, 0, "%s is damaged: %s",
-					      store->place->file, found ? found : "unreadable");
+					      store->place->file,
+					      found ? found : "unreadable");
 		}
 		(void)sqlite3_finalize(s);
 	}
@@ -410,8 +417,9 @@ int store_event(struct store *store, const char *operation, const char *uuid,
 
 int store_open_lock(const struct store_place *place, struct error *err)
 {
-	_cleanup_(closep) int dir_fd = openat(place->root_fd, place->dir,
-					      O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(closep) int dir_fd =
+		openat(place->root_fd, place->dir,
+		       O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	int fd;
 
 	if (dir_fd < 0)

@@ -7,7 +7,7 @@
 #include "store/store.h"
 
 #define STORE_NAME "state.db"
-#define LOCK_NAME  "lock"
+#define LOCK_NAME "lock"
 
 struct store {
 	sqlite3 *db;

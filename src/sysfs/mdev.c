@@ -33,7 +33,8 @@ int mdev_list(int root_fd, struct names *ret, struct error *err)
 	return list_or_nothing(root_fd, MDEV_DEVICES, ret, err);
 }
 
-int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret, struct error *err)
+int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret,
+		   struct error *err)
 {
 	char name[TYPE_NAME_SIZE], description[ATTR_SIZE], path[512];
 	uint32_t id = 0;
@@ -53,7 +54,8 @@ int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret, struct 
 		description[0] = '\0';
 	(void)type_dir_parse(dir, &id);
 	if (!vgpu_type_parse(id, name, description, ret))
-		return error_set(err, ERROR_SYSTEM, EPROTO, "%s is not a vGPU type's name",
+		return error_set(err, ERROR_SYSTEM, EPROTO,
+				 "%s is not a vGPU type's name",
 				 sysfs_path(fd, "name", path, sizeof(path)));
 	return 0;
 }
@@ -80,9 +82,11 @@ int mdev_find_type(int types_fd, const char *name, uint32_t id, char ret[TYPE_DI
 		return r;
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < dirs.n; i++) {
-			bool hinted = type_dir_parse(dirs.names[i], &found) && found == id;
+			bool hinted =
+				type_dir_parse(dirs.names[i], &found) && found == id;
 
-			if (hinted == (pass == 0) && has_name(types_fd, dirs.names[i], name) &&
+			if (hinted == (pass == 0) &&
+			    has_name(types_fd, dirs.names[i], name) &&
 			    text_copy(ret, TYPE_DIR_SIZE, dirs.names[i]))
 				return 0;
 		}
@@ -144,7 +148,8 @@ int mdev_verify(int root_fd, int parent_fd, const char *parent, const char *dir,
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	if (!is_under(target, parent, uuid))
-		return error_set(err, ERROR_CONFLICT, EEXIST, "%s is on another parent (%s)",
+		return error_set(err, ERROR_CONFLICT, EEXIST,
+				 "%s is on another parent (%s)",
 				 sysfs_path(root_fd, bus, path, sizeof(path)), target);
 	(void)snprintf(link, sizeof(link), "%s/mdev_type", uuid);
 	r = sysfs_link_name(parent_fd, link, type, sizeof(type), NULL);
@@ -154,6 +159,7 @@ int mdev_verify(int root_fd, int parent_fd, const char *parent, const char *dir,
 		return error_set(err, ERROR_CONFLICT, EEXIST, "%s has type %s, not %s",
 				 sysfs_path(root_fd, bus, path, sizeof(path)),
 				 r < 0 ? "unknown" : type, dir);
-	(void)snprintf(link, sizeof(link), "mdev_supported_types/%s/devices/%s", dir, uuid);
+	(void)snprintf(link, sizeof(link), "mdev_supported_types/%s/devices/%s", dir,
+		       uuid);
 	return sysfs_exists(parent_fd, link);
 }

@@ -14,7 +14,8 @@ int mdev_list_parents(int root_fd, struct names *ret, struct error *err);
 int mdev_list(int root_fd, struct names *ret, struct error *err);
 
 /* Reads TYPES_FD/DIR (a directory of mdev_supported_types). */
-int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret, struct error *err);
+int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret,
+		   struct error *err);
 
 /* Finds the directory of the type called NAME on this parent: first where the hint ID
  * points, then everywhere. -ENOENT where the parent does not offer it. */
@@ -31,7 +32,7 @@ int mdev_create(int types_fd, const char *dir, const char *uuid, struct error *e
 /* Asks the kernel to remove UUID. Blocks for as long as somebody has the device open. */
 int mdev_remove(int root_fd, const char *uuid, struct error *err);
 
-/* Is UUID on the bus, on this parent (PARENT is its name), and of type DIR, with the type's link to it?
- * 1 yes, 0 it is not on the bus, -EEXIST it is there but otherwise. */
+/* Is UUID on the bus, on this parent (PARENT is its name), and of type DIR, with the
+ * type's link to it? 1 yes, 0 it is not on the bus, -EEXIST it is there but otherwise. */
 int mdev_verify(int root_fd, int parent_fd, const char *parent, const char *dir,
 		const char *uuid, struct error *err);

@@ -7,9 +7,9 @@
 /* PCI functions as Documentation/ABI/testing/sysfs-bus-pci describes them. DEVICES_FD is
  * that of sys/bus/pci/devices below the root. */
 
-#define PCI_DEVICES     "sys/bus/pci/devices"
+#define PCI_DEVICES "sys/bus/pci/devices"
 #define PCI_VENDOR_ID_NVIDIA 0x10de
-#define PCI_CLASS_DISPLAY    0x03 /* base class: VGA and 3D controllers */
+#define PCI_CLASS_DISPLAY 0x03 /* base class: VGA and 3D controllers */
 
 /* Is this an NVIDIA display function? Reads `vendor`, and `class` where that fits. An
  * answer of 1 is yes, 0 no; negative where it cannot be told. */

@@ -61,7 +61,8 @@ static int read_virtfn(int gpu_fd, struct vf *vf, struct error *err)
 	(void)snprintf(name, sizeof(name), "virtfn%u", vf->index);
 	r = sysfs_link_name(gpu_fd, name, target, sizeof(target), err);
 	if (r == 0 && !bdf_parse(target, &vf->bdf))
-		r = error_set(err, ERROR_SYSTEM, EPROTO, "%s does not point to a PCI function",
+		r = error_set(err, ERROR_SYSTEM, EPROTO,
+			      "%s does not point to a PCI function",
 			      sysfs_path(gpu_fd, name, path, sizeof(path)));
 	return r;
 }
@@ -71,9 +72,9 @@ static int32_t routing_id(const struct vf *vf)
 	return vf->bdf.bus << 8 | vf->bdf.device << 3 | vf->bdf.function;
 }
 
-/* Addresses of VFs are a first one and a stride, by the SR-IOV specification, which is how
- * the kernel makes the links as well: the first, the second and the last tell all of them.
- * False where they do not. */
+/* Addresses of VFs are a first one and a stride, by the SR-IOV specification, which is
+ * how the kernel makes the links as well: the first, the second and the last tell all of
+ * them. False where they do not. */
 static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
 {
 	struct vf *second = &vfs[1], *last = &vfs[n - 1];
@@ -89,7 +90,8 @@ static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
 		    stride * (int32_t)(last->index - vfs->index))
 		return false;
 	for (i = 2; i < n - 1; i++) {
-		int32_t id = routing_id(vfs) + stride * (int32_t)(vfs[i].index - vfs->index);
+		int32_t id =
+			routing_id(vfs) + stride * (int32_t)(vfs[i].index - vfs->index);
 
 		vfs[i].bdf = (struct bdf){ vfs->bdf.domain, (uint8_t)(id >> 8),
 					   (uint8_t)(id >> 3 & 31), (uint8_t)(id & 7) };

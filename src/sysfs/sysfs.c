@@ -30,7 +30,8 @@ const char *sysfs_path(int dirfd, const char *name, char *buf, size_t size)
 	return buf;
 }
 
-static int fail(struct error *err, int errnum, const char *verb, int dirfd, const char *name)
+static int fail(struct error *err, int errnum, const char *verb, int dirfd,
+		const char *name)
 {
 	char path[512];
 
@@ -47,7 +48,8 @@ int sysfs_walk(int dirfd, const char *dir, struct error *err)
 	return fd < 0 ? fail(err, errno, "open", dirfd, dir) : fd;
 }
 
-/* Fills BUF until the end of the file. The size, or -1 with errno; EOVERFLOW: BUF is full. */
+/* Fills BUF until the end of the file. The size, or -1 with errno; EOVERFLOW: BUF is
+ * full. */
 static ssize_t read_whole(int fd, char *buf, size_t size)
 {
 	size_t used = 0;
@@ -120,7 +122,8 @@ int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err
 
 	if (r < 0)
 		return r;
-	if (!strncmp(text, "0x", 2) ? !parse_hex(text + 2, &value) : !parse_u64(text, &value)) {
+	if (!strncmp(text, "0x", 2) ? !parse_hex(text + 2, &value)
+				    : !parse_u64(text, &value)) {
 		char path[512], shown[128];
 
 		return error_set(err, ERROR_SYSTEM, EPROTO, "%s holds '%s', not a number",
@@ -157,7 +160,8 @@ int sysfs_link(int dirfd, const char *link, char *buf, size_t size, struct error
 	return 0;
 }
 
-int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size, struct error *err)
+int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size,
+		    struct error *err)
 {
 	char target[PATH_MAX];
 	const char *slash;
@@ -239,8 +243,8 @@ int sysfs_list(int dirfd, const char *dir, struct names *ret, struct error *err)
 ssize_t names_index(const struct names *names, const char *name)
 {
 	char **at = names->n ? bsearch(&name, names->names, names->n,
-				       sizeof(*names->names), compare_names) :
-			       NULL;
+				       sizeof(*names->names), compare_names)
+			     : NULL;
 
 	return at ? at - names->names : -1;
 }

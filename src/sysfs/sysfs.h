@@ -27,8 +27,10 @@ int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err
 /* Writes VALUE with one write(2): no newline, no NUL, and never creates a file. */
 int sysfs_write(int dirfd, const char *attr, const char *value, struct error *err);
 
-/* The last component of what the link points to: "nvidia" of "../../bus/pci/drivers/nvidia". */
-int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size, struct error *err);
+/* The last component of what the link points to: "nvidia" of
+ * "../../bus/pci/drivers/nvidia". */
+int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size,
+		    struct error *err);
 
 /* The whole text of the link. */
 int sysfs_link(int dirfd, const char *link, char *buf, size_t size, struct error *err);

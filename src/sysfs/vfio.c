@@ -17,8 +17,10 @@ int vfio_current_type(int devices_fd, const char *name, uint32_t *ret, struct er
 	if (r < 0)
 		return r;
 	if (value > UINT32_MAX)
-		return error_set(err, ERROR_SYSTEM, EPROTO, "%s/nvidia/current_vgpu_type is "
-				 "no type id", name);
+		return error_set(err, ERROR_SYSTEM, EPROTO,
+				 "%s/nvidia/current_vgpu_type is "
+				 "no type id",
+				 name);
 	*ret = (uint32_t)value;
 	return 1;
 }

@@ -37,7 +37,8 @@ int error_set(struct error *err, enum error_kind kind, int errnum, const char *f
 	va_start(ap, fmt);
 	len = vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);
-	if (len >= 0 && (size_t)len < sizeof(err->message) && errnum && errnum != ETIMEDOUT) {
+	if (len >= 0 && (size_t)len < sizeof(err->message) && errnum &&
+	    errnum != ETIMEDOUT) {
 		size_t left = sizeof(err->message) - (size_t)len;
 
 		len += snprintf(err->message + len, left, ": %s", strerror(errnum));
@@ -80,11 +81,11 @@ void error_hint(struct error *err, const char *fmt, ...)
 const char *error_kind_name(enum error_kind kind)
 {
 	static const char *const names[] = {
-		[ERROR_SYSTEM] = "system",       [ERROR_USAGE] = "usage",
+		[ERROR_SYSTEM] = "system",	 [ERROR_USAGE] = "usage",
 		[ERROR_NOT_FOUND] = "not-found", [ERROR_CAPACITY] = "no-capacity",
-		[ERROR_CONFLICT] = "conflict",   [ERROR_IN_USE] = "in-use",
-		[ERROR_DRIFT] = "drift",         [ERROR_STORE] = "store",
-		[ERROR_TIMEOUT] = "timeout",     [ERROR_PERMISSION] = "permission",
+		[ERROR_CONFLICT] = "conflict",	 [ERROR_IN_USE] = "in-use",
+		[ERROR_DRIFT] = "drift",	 [ERROR_STORE] = "store",
+		[ERROR_TIMEOUT] = "timeout",	 [ERROR_PERMISSION] = "permission",
 	};
 
 	return names[kind];

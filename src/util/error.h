@@ -18,9 +18,9 @@ enum error_kind {
 /* A failure, told once. Lives on its user's stack: nothing to free. */
 struct error {
 	enum error_kind kind;
-	int errnum;         /* positive errno value, 0 if none applies */
+	int errnum;	    /* positive errno value, 0 if none applies */
 	char message[1024]; /* "create A40-24A: write /sys/.../create: No space left" */
-	char hint[256];     /* what the operator can do next, may be "" */
+	char hint[256];	    /* what the operator can do next, may be "" */
 };
 
 /* Fills ERR (which may be NULL) and returns -ERRNUM, or -EIO where ERRNUM is 0, so that

@@ -12,8 +12,8 @@
 
 int lock_open(int dirfd, const char *name, struct error *err)
 {
-	int fd = openat(dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-			0600);
+	int fd = openat(dirfd, name,
+			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open lock file %s", name);
@@ -22,16 +22,19 @@ int lock_open(int dirfd, const char *name, struct error *err)
 
 int lock_peek(int dirfd, const char *dir, const char *name)
 {
-	_cleanup_(closep) int dir_fd = openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(closep) int dir_fd =
+		openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
-							      O_NONBLOCK);
+	return dir_fd < 0 ? -1
+			  : openat(dir_fd, name,
+				   O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
 static struct flock on_byte(int64_t byte)
 {
-	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte,
-			       .l_len = 1 };
+	return (struct flock){
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+	};
 }
 
 int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)

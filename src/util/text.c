@@ -46,6 +46,16 @@ bool text_copy(char *buf, size_t size, const char *text)
 	return true;
 }
 
+int text_index(const char *const *names, size_t n, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(names[i], text))
+			return (int)i;
+	return -1;
+}
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -69,7 +79,8 @@ bool text_starts_nocase(const char *text, const char *prefix)
 	return !*prefix;
 }
 
-/* Length of the well-formed UTF-8 sequence at S (LEFT bytes remain), 0 if there is none. */
+/* Length of the well-formed UTF-8 sequence at S (LEFT bytes remain), 0 if there is none.
+ */
 static size_t utf8_decode(const unsigned char *s, size_t left, uint32_t *ret)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -183,7 +194,8 @@ unsigned text_distance(const char *a, const char *b)
 
 			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + cost);
 			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-			    lower(a[i - 2]) == lower(b[j - 1]) && before[j - 2] + 1 < now[j])
+			    lower(a[i - 2]) == lower(b[j - 1]) &&
+			    before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;
 		}
 		before = last;

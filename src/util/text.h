@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decimal digits only: no sign, no space, no 0x. False on anything else, on overflow too. */
+/* Decimal digits only: no sign, no space, no 0x. False on anything else, on overflow too.
+ */
 bool parse_u32(const char *text, uint32_t *ret);
 bool parse_u64(const char *text, uint64_t *ret);
 
@@ -20,8 +21,12 @@ bool text_starts_nocase(const char *text, const char *prefix);
  * bidirectional override or isolate (U+200E-200F, U+202A-202E, U+2066-2069)? */
 bool text_is_printable(const char *text, size_t len);
 
+/* Which of the N NAMES TEXT is, -1 if none. */
+int text_index(const char *const *names, size_t n, const char *text);
+
 /* Writes TEXT to BUF with whatever text_is_printable() refuses as \xHH. Escaping what is
- * escaped already changes nothing, so that every layer may. Ends in "..." where BUF is too small. Returns BUF. Four bytes for each of TEXT are enough. */
+ * escaped already changes nothing, so that every layer may. Ends in "..." where BUF is
+ * too small. Returns BUF. Four bytes for each of TEXT are enough. */
 const char *text_escape(char *buf, size_t size, const char *text);
 
 /* How many insertions, deletions, replacements and swaps of neighbours turn A into B,

@@ -20,8 +20,8 @@ int trust_stat(const struct stat *st, const char *what, struct error *err)
 	}
 	if (!S_ISLNK(st->st_mode) && st->st_mode & (S_IWGRP | S_IWOTH)) {
 		(void)error_set(err, ERROR_PERMISSION, 0,
-				"%s is writable by others than its owner (mode %04o)", what,
-				(unsigned)(st->st_mode & 07777));
+				"%s is writable by others than its owner (mode %04o)",
+				what, (unsigned)(st->st_mode & 07777));
 		error_hint(err, "chmod go-w %s", what);
 		return -EPERM;
 	}
@@ -59,7 +59,8 @@ int trust_path(int root_fd, const char *path, struct stat *ret, struct error *er
 		fd = next;
 		if (S_ISLNK(st.st_mode))
 			return error_set(err, ERROR_PERMISSION, ELOOP,
-					 "%s is a symbolic link, which is not followed", walked);
+					 "%s is a symbolic link, which is not followed",
+					 walked);
 		/* In a sticky directory others cannot rename what is not theirs. */
 		if (S_ISDIR(st.st_mode) && st.st_mode & S_ISVTX && !st.st_uid &&
 		    path[len + strspn(path + len, "/")])
