@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,17 @@ static void fill_standard_descriptors(void)
 		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= 2);
 	close_fd(fd);
+}
+
+/* Each record that is being worked on has a lock of its own, which takes a descriptor. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* argp's text behind the options: the commands, one line each. */
@@ -162,6 +174,7 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_standard_descriptors();
+	raise_descriptor_limit();
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C");
 	(void)umask(022);

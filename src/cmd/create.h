@@ -55,9 +55,15 @@ struct create {
  * the kernel, which stays recorded as creating. */
 int create_do(struct context *ctx, struct create *c, struct error *err);
 
+/* What else may come of an attempt, beside 0 and an error that is told in full: positive,
+ * so that no errno is taken for it. */
+enum {
+	CREATE_NO_ROOM = 1,
+	CREATE_AGAIN = 2, /* things have changed meanwhile: look and place again */
+};
+
 /* Fills C->slots and C->works from record and host, inserting intents, in one transaction
- * that is committed. -ESTALE: somebody else was at work on a slot, look again; -ENOSPC:
- * there is no room (ERR is not filled). */
+ * that is committed. */
 int create_reserve(struct context *ctx, struct create *c, struct error *err);
 
 /* In a transaction: keeps what was read of GPU models, so that the next create need not.

@@ -271,7 +271,7 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 	if (r < 0)
 		return r;
 	if (!alloc_place(c->view.host, &c->usage, &c->request, &place))
-		return -ENOSPC;
+		return CREATE_NO_ROOM;
 	fill_record(c, &place, number, &slot->vgpu);
 	slot->fresh = work->fresh = true;
 	work->vgpu = &slot->vgpu;
@@ -336,7 +336,7 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 			r = take_existing(ctx, c, v, &c->slots[i], &c->works[i], err);
 		if (v->in_progress || (r == -ETIMEDOUT && err->kind == ERROR_TIMEOUT)) {
 			*ret_busy = *v;
-			return r < 0 && r != -ETIMEDOUT ? r : -ESTALE;
+			return r < 0 && r != -ETIMEDOUT ? r : CREATE_AGAIN;
 		}
 	}
 	return r;
@@ -388,10 +388,10 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 	create_release(c);
 	if (!c->rehearsal)
 		store_rollback(c->store);
-	if (r == -ESTALE) {
+	if (r == CREATE_AGAIN) {
 		int waited = wait_until_idle(ctx, &busy, err);
 
-		return waited < 0 ? waited : -ESTALE;
+		return waited < 0 ? waited : CREATE_AGAIN;
 	}
 	return r;
 }

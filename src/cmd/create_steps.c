@@ -287,7 +287,8 @@ static int settle(struct context *ctx, struct create *c, struct error *err)
 			     "the device is there, but its record could not be finished");
 }
 
-/* 0: all is live; -ESTALE: place again what the driver refused; else failed and undone.
+/* 0: all is live; CREATE_AGAIN: place again what the driver refused; else failed and
+ * undone.
  */
 static int make_and_judge(struct context *ctx, struct create *c, struct error *err)
 {
@@ -303,7 +304,7 @@ static int make_and_judge(struct context *ctx, struct create *c, struct error *e
 		return r;
 	if (any(c, was_refused) && note_refusals(c, err) == 0) {
 		r = create_undo(ctx, c, true, err);
-		return r < 0 ? r : -ESTALE;
+		return r < 0 ? r : CREATE_AGAIN;
 	}
 	if (create_undo(ctx, c, false, &undo_err) < 0)
 		warning("%s", undo_err.message);
@@ -390,13 +391,13 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 		r = prepare(ctx, c, true, err); /* some GPUs were not looked at */
 	while (r == 0) {
 		r = create_reserve(ctx, c, err);
-		if (r == -ENOSPC && !c->wide)
+		if (r == CREATE_NO_ROOM && !c->wide)
 			r = prepare(ctx, c, true, err);
-		else if (r == -ENOSPC)
+		else if (r == CREATE_NO_ROOM)
 			return refuse(ctx, c, err);
-		else if (r == -ESTALE && look_again_until(deadline))
+		else if (r == CREATE_AGAIN && look_again_until(deadline))
 			r = prepare(ctx, c, c->wide, err);
-		else if (r == -ESTALE)
+		else if (r == CREATE_AGAIN)
 			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
 					 "other processes keep changing this VM's vGPUs");
 		else if (r < 0 || ctx->dry_run)
@@ -409,7 +410,7 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 			r = make_and_judge(ctx, c, err);
 			if (r == 0)
 				r = settle(ctx, c, err);
-			if (r != -ESTALE) {
+			if (r != CREATE_AGAIN) {
 				context_publish(ctx, c->store, c->view.host->machine_id);
 				return r;
 			}

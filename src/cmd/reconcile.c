@@ -215,10 +215,14 @@ static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 static int settle_and_report(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	struct error inner;
+	bool must = false;
+	int r = ctx->dry_run ? 0 : reconcile_settle(rc, &must, &inner);
 
-	if (!ctx->dry_run && reconcile_settle(rc, &inner) < 0)
-		warning("what was restored could not be written down: %s", inner.message);
-	return report(ctx, rc, err);
+	if (r < 0)
+		warning("what was done could not be written down: %s", inner.message);
+	must = must && r < 0;
+	r = report(ctx, rc, err);
+	return r == 0 && must ? ERROR_DRIFT : r;
 }
 
 /* A second reconcile waits for the first and then finds nothing to do. */

@@ -42,8 +42,9 @@ struct reconcile {
  */
 int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err);
 
-/* Writes down what was done, in one transaction, or none where nothing changed. */
-int reconcile_settle(struct reconcile *rc, struct error *err);
+/* Writes down what was done, in one transaction, or none where nothing changed. RET_MUST
+ * says whether the record is wrong without it. */
+int reconcile_settle(struct reconcile *rc, bool *ret_must, struct error *err);
 
 /* Is this vGPU left out by --gpu? */
 bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu);

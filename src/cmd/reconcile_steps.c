@@ -13,8 +13,9 @@ DEFINE_CLEANUP(struct saved *, saved_free)
 
 #define LOOK_MS 250
 #define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
-#define SRIOV_TAG ((uint64_t)1 << 32) /* tags from here on are of tries, below of items  \
-				       */
+#define SRIOV_TAG                                                                        \
+	((uint64_t)1 << 32) /* tags from here on are of tries, below of items            \
+			     */
 
 bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu)
 {
@@ -493,15 +494,26 @@ static bool is_news(const struct reconcile *rc, size_t i)
 	       item->verdict.reason == REASON_REMOVAL_CUT_SHORT;
 }
 
-int reconcile_settle(struct reconcile *rc, struct error *err)
+/* A committed active record is the intent already: that it was made again in this boot
+ * need not be written down. */
+static bool must_be_written(const struct reconcile *rc, size_t i)
+{
+	return is_news(rc, i) && (rc->view.saved->vgpus[i].state != SAVED_ACTIVE ||
+				  rc->items[i].verdict.action == ACTION_ADOPT_VF);
+}
+
+int reconcile_settle(struct reconcile *rc, bool *ret_must, struct error *err)
 {
 	size_t i, n = rc->view.saved->n_vgpus;
 	bool any = false;
 	int r;
 
-	for (i = 0; i < n; i++)
+	*ret_must = false;
+	for (i = 0; i < n; i++) {
 		any = any || is_news(rc, i);
-	if (!any)
+		*ret_must = *ret_must || must_be_written(rc, i);
+	}
+	if (!any || (!*ret_must && !store_is_writable(rc->store)))
 		return 0;
 	r = store_begin(rc->store, err);
 	for (i = 0; i < n && r == 0; i++)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 #include "util/trust.h"
 
 #define KEPT_FD 3
+#define USUAL_DESCRIPTORS 1024
 
 /* In the child, between fork and exec. Nothing here may fail quietly: 127 is seen. */
 static void __attribute__((noreturn))
@@ -28,11 +30,18 @@ become(const char *path, char *const argv[], int output_fd, int keep_fd)
 		    env_lc[] = "LC_ALL=C";
 	char *const env[] = { env_path, env_lc, NULL };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	struct rlimit limit;
 	sigset_t none;
 	int sig, null_fd = open("/dev/null", O_RDONLY);
 
 	for (sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &dfl, NULL);
+	/* main() has raised it for locks; programs that use select() want the usual one.
+	 */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > USUAL_DESCRIPTORS) {
+		limit.rlim_cur = USUAL_DESCRIPTORS;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();

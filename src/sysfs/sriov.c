@@ -77,12 +77,16 @@ static int32_t routing_id(const struct vf *vf)
  * them. False where they do not. */
 static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
 {
-	struct vf *second = &vfs[1], *last = &vfs[n - 1];
+	struct vf *second, *last;
 	int32_t stride;
 	size_t i;
 
-	if (n < 4 || read_virtfn(gpu_fd, vfs, NULL) < 0 ||
-	    read_virtfn(gpu_fd, second, NULL) < 0 || read_virtfn(gpu_fd, last, NULL) < 0)
+	if (n < 4)
+		return false;
+	second = &vfs[1];
+	last = &vfs[n - 1];
+	if (read_virtfn(gpu_fd, vfs, NULL) < 0 || read_virtfn(gpu_fd, second, NULL) < 0 ||
+	    read_virtfn(gpu_fd, last, NULL) < 0)
 		return false;
 	stride = routing_id(second) - routing_id(vfs);
 	if (second->index != vfs->index + 1 || vfs->bdf.domain != last->bdf.domain ||
