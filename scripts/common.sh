@@ -35,6 +35,7 @@ smartcols libsmartcols-dev libsmartcols-devel
 jansson libjansson-dev jansson-devel
 +jq jq jq
 +lspci pciutils pciutils
++pgrep procps procps-ng
 +sqlite3 sqlite3 sqlite
 cmocka libcmocka-dev libcmocka-devel
 fuse3 libfuse3-dev fuse3-devel
