@@ -25,7 +25,7 @@ statuses() {
 }
 # What was unexpected, for whoever reads the log.
 show_failures() {
-	grep -hv 'was empty and now takes' "$top"/runs/*.err | sort | uniq -c | sort -rn | sed 's/^/# /;10q'
+	grep -hvE 'was empty and now takes|: removed ' "$top"/runs/*.err | sort | uniq -c | sort -rn | sed 's/^/# /;10q'
 }
 # published SENTENCE: what is published is the record as it is
 published() {

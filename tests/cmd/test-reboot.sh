@@ -145,6 +145,21 @@ t 'history tells from where to where' grep -q "$vf.*$moved_to" <(moves_of "$one"
 is "$(kernel | grep -v $F)" "$(record)" 'record and kernel agree'
 nothing_written 'moved'
 
+# --- a GPU committed to another size by a foreign vGPU
+two_gpus
+ctl reboot
+must sriov enable all
+foreign $F 0000:67:00.7 A40-2Q
+ctl reset
+expect 7 'with a foreign vGPU of another size on its GPU, reconcile exits 7' reconcile --json
+json 'that is a conflict' '[.vgpus[] | select(.state == "conflict" and .action == "report") | .vm] == ["one", "two"]'
+is "$(counter create-failed)" 0 'the kernel is not asked in vain'
+t 'the foreign one is untouched' live $F
+t 'the rest is restored' live "$three"
+echo 1 >"$sys/bus/mdev/devices/$F/remove"
+expect 0 'when it is gone, reconcile exits 0' reconcile
+back 'everything is as it was'
+
 # --- a VF gone
 two_gpus
 ctl take-vf "$(sql "SELECT vf FROM vgpu WHERE uuid = '$two'")"

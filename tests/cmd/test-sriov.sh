@@ -240,6 +240,22 @@ is "$(vfs $G1)" 4 'and was never signalled: the VFs are on'
 expect 0 'then the other' sriov enable $G2
 is "$(both)" '4 4' 'all are on'
 
+# --- what happens while a command waits for its turn
+must sriov disable all
+must sriov enable $G1
+ctl sriov-manage hang
+run sriov enable $G2 --timeout 1
+timeout 60 "$vgpumgr" --root "$root" sriov disable $G1 --timeout 20 >"$top/bg.out" 2>"$top/bg.err" &
+waiting=$!
+sleep 0.5
+t 'disable waits for the other GPU' kill -0 $waiting
+foreign $F 0000:67:00.4 A40-24A
+ctl sriov-manage normal
+wait $waiting
+is $? 5 'a vGPU that was made meanwhile: disable is refused'
+is "$(kernel | cut -d' ' -f1)" $F 'the vGPU lives'
+is "$(both)" '4 4' 'both GPUs have their VFs'
+
 # --- vendor-specific VFIO
 host l40s-vfio
 expect 0 'enable all on a host of the vfio framework' sriov enable all
