@@ -7,9 +7,14 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/sriov.h"
 #include "out/publish.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
 #include "util/text.h"
+
+#define PUBLISH_WAIT_MS 5000
 
 #define STORE_DIR "var/lib/vgpumgr"
 #define STORE_FILE "state.db"
@@ -193,8 +198,13 @@ int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err
 void context_publish(struct context *ctx, struct store *store, const char *machine_id)
 {
 	_cleanup_(saved_freep) struct saved *saved = NULL;
+	_cleanup_(closep) int lock_fd = host_open_lock(ctx, NULL);
 	struct error err;
 
+	/* Two at once could leave the older of two records behind. */
+	if (lock_fd >= 0 && lock_take(lock_fd, LOCK_PUBLISH,
+				      clock_monotonic_ms() + PUBLISH_WAIT_MS, &err) < 0)
+		warning("publish: %s", err.message);
 	if (store_load(store, &saved, &err) < 0 ||
 	    publish(ctx->root_fd, &ctx->place, saved, machine_id, &err) < 0)
 		warning("%s (the change itself is recorded)", err.message);

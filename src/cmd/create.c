@@ -191,7 +191,7 @@ static int print_results(struct context *ctx, struct create *c, struct error *er
 	return json_print(document, err);
 }
 
-/* Before the kernel is touched: which GPUs will be committed to a size by this. */
+/* Which GPUs were committed to a size by this. */
 static void note_commitments(struct context *ctx, const struct create *c)
 {
 	const struct host *host = c->view.host;

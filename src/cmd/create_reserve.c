@@ -67,6 +67,33 @@ static int check_existing(const struct create *c, const struct saved_vgpu *v,
 	return 0;
 }
 
+/* Records of vGPUs that live elsewhere on their GPU follow them first: the VFs they give
+ * free may be those that others are to move to. */
+static int correct_records(struct create *c, struct error *err)
+{
+	const struct saved *saved = c->view.saved;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < saved->n_vgpus && r == 0; i++)
+		if (c->view.plan.verdicts[i].action == ACTION_ADOPT_VF)
+			r = store_park(c->store, &saved->vgpus[i], err);
+	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
+		const struct verdict *verdict = &c->view.plan.verdicts[i];
+		struct saved_vgpu v = saved->vgpus[i];
+
+		if (verdict->action != ACTION_ADOPT_VF)
+			continue;
+		v.vf = c->view.host->vfs[verdict->vf].bdf;
+		v.vf_index = c->view.host->vfs[verdict->vf].index;
+		r = store_set_place(c->store, &v, err);
+		if (r == 0)
+			r = store_event(c->store, "adopt-vf", v.uuid, "found elsewhere",
+					err);
+	}
+	return r;
+}
+
 /* A new place for a record whose own is taken or gone. */
 static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct error *err)
 {
@@ -80,8 +107,36 @@ static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct er
 	v->vf_index = target->index;
 	if (c->rehearsal)
 		return 0;
-	r = store_set_place(c->store, v, err);
+	r = correct_records(c, err);
+	if (r == 0)
+		r = store_set_place(c->store, v, err);
 	return r == 0 ? store_event(c->store, "move", v->uuid, detail, err) : r;
+}
+
+/* Its record stands, but it is not live and cannot be made so now. What only the GPU's
+ * state forbids is want of room; a conflict is with something else that is there. */
+static int cannot_be_made(const struct saved_vgpu *v, const struct verdict *verdict,
+			  struct error *err)
+{
+	bool forget = verdict->action == ACTION_FORGET;
+	char why[256], gpu[BDF_SIZE];
+
+	(void)error_set(err,
+			verdict->reason >= REASON_GPU_ABSENT &&
+					verdict->reason <= REASON_NO_FREE_VF
+				? ERROR_CAPACITY
+				: ERROR_CONFLICT,
+			0, "%s is recorded for it, but %s", v->uuid,
+			forget ? "its removal was cut short"
+			       : reason_sentence(v, verdict->reason, why, sizeof(why)));
+	if (forget)
+		error_hint(err, "'vgpumgr remove %s' finishes it", v->uuid);
+	else if (verdict->reason == REASON_SRIOV_OFF)
+		error_hint(err, "vgpumgr sriov enable %s; or vgpumgr reconcile, for all",
+			   bdf_format(&v->gpu, gpu));
+	else
+		error_hint(err, "'vgpumgr show %s' tells about it", v->uuid);
+	return -EEXIST;
 }
 
 /* The slot is taken by what is asked for: keep it, or see that it is made again. */
@@ -91,7 +146,6 @@ static int take_existing(struct context *ctx, struct create *c,
 {
 	const struct verdict *verdict = &c->view.plan.verdicts[v - c->view.saved->vgpus];
 	const struct live_vgpu *live = host_find_live(c->view.host, v->uuid);
-	char why[256];
 	int r;
 
 	slot->vgpu = *v;
@@ -108,6 +162,8 @@ static int take_existing(struct context *ctx, struct create *c,
 	case ACTION_CREATE:
 	case ACTION_MOVE:
 	case ACTION_ROLL_FORWARD:
+		if (verdict->vf < 0)
+			break; /* its VFs are off */
 		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
 		if (r == 0 && live) { /* made by one that could not say so any more */
 			work->done = true;
@@ -125,18 +181,7 @@ static int take_existing(struct context *ctx, struct create *c,
 	}
 	if (verdict->state == STATE_STOPPED)
 		return conflict(err, v, "been", "stopped", "running");
-	(void)error_set(err,
-			verdict->reason == REASON_GPU_ABSENT ? ERROR_CAPACITY
-							     : ERROR_CONFLICT,
-			0, "%s is recorded for it, but %s", v->uuid,
-			verdict->action == ACTION_FORGET
-				? "its removal was cut short"
-				: reason_sentence(v, verdict->reason, why, sizeof(why)));
-	error_hint(err,
-		   verdict->action == ACTION_FORGET ? "'vgpumgr remove %s' finishes it"
-						    : "'vgpumgr show %s' tells about it",
-		   v->uuid);
-	return -EEXIST;
+	return cannot_be_made(v, verdict, err);
 }
 
 /* Is the UUID that --uuid names still free? */
@@ -370,6 +415,7 @@ static bool anything_fresh(const struct create *c)
 
 int create_reserve(struct context *ctx, struct create *c, struct error *err)
 {
+	size_t n_mine = c->n_mine;
 	struct saved_vgpu busy;
 	int r = allocate_slots(c, err);
 
@@ -385,6 +431,7 @@ int create_reserve(struct context *ctx, struct create *c, struct error *err)
 	if (r == 0)
 		return store_commit(c->store, err);
 	/* First the locks: another process may be given the row numbers anew. */
+	c->n_mine = n_mine;
 	create_release(c);
 	if (!c->rehearsal)
 		store_rollback(c->store);

@@ -14,6 +14,8 @@
 #include "util/lock.h"
 #include "util/text.h"
 
+DEFINE_CLEANUP(struct saved *, saved_free)
+
 enum { OPT_WAIT = 0x200, OPT_GPU };
 
 static const struct argp_option options[] = {
@@ -178,6 +180,21 @@ static bool is_left_out(const struct reconcile *rc, const struct saved_vgpu *v)
 		     reconcile_skips(rc, &v->gpu));
 }
 
+/* What others have recorded since this run read the record is not foreign. */
+static void drop_recorded(struct reconcile *rc)
+{
+	_cleanup_(saved_freep) struct saved *now = NULL;
+	struct error ignored; /* then it is shown as this run knows it */
+	size_t i;
+
+	if (store_load(rc->store, &now, &ignored) < 0)
+		return;
+	for (i = 0; i < rc->view.host->n_live; i++)
+		if (!rc->view.plan.ours[i] &&
+		    saved_find(now, rc->view.host->live[i].uuid))
+			rc->view.plan.ours[i] = true;
+}
+
 static int report(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	_cleanup_(freep) struct outcome *outcomes = NULL;
@@ -221,6 +238,7 @@ static int settle_and_report(struct context *ctx, struct reconcile *rc, struct e
 	if (r < 0)
 		warning("what was done could not be written down: %s", inner.message);
 	must = must && r < 0;
+	drop_recorded(rc);
 	r = report(ctx, rc, err);
 	return r == 0 && must ? ERROR_DRIFT : r;
 }

@@ -17,3 +17,4 @@ int host_open_lock(struct context *ctx, struct error *err);
 /* Its bytes. Those between are of records. */
 #define LOCK_SRIOV 0
 #define LOCK_RECONCILE ((int64_t)1 << 62)
+#define LOCK_PUBLISH   (LOCK_RECONCILE + 1)

@@ -110,6 +110,8 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 
 	if (live->stuck)
 		return report(STATE_STUCK, REASON_STUCK, live->vf);
+	if (!live->type_dir[0]) /* on the bus, but not made yet */
+		return report(STATE_CREATING, REASON_IN_PROGRESS, live->vf);
 	if (!plan_same_profile(saved, live))
 		return report(STATE_CONFLICT, REASON_OTHER_PROFILE, live->vf);
 	if (live->gpu < 0 || !bdf_equal(&host->gpus[live->gpu].bdf, &saved->gpu))
