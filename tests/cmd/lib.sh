@@ -65,6 +65,10 @@ counter() { ctl counters | sed -n "s/^$1 //p"; }
 run() {
 	timeout -k 5 60 "$vgpumgr" --root "$root" "$@" >"$out" 2>"$err" </dev/null
 	status=$?
+	if grep -qE 'Sanitizer|runtime error:' "$err"; then
+		result 1 "no sanitizer complains about vgpumgr $*"
+		sed 's/^/# /' "$err"
+	fi
 }
 # Both what it printed and what it said.
 show_run() {

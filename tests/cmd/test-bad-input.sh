@@ -347,6 +347,7 @@ for path in "bus/pci/devices/$G1/sriov_totalvfs" "bus/pci/devices/$G1/virtfn1" "
 	done
 	ctl show "$path"
 done
+rm -f "$root/proc/sys/kernel/random/boot_id" "$root/proc/driver/nvidia/version"
 echo garbage >"$root/proc/sys/kernel/random/boot_id"
 printf '\x1b[2J\xff' >"$root/proc/driver/nvidia/version"
 expect 0 'garbage: boot id and driver version' list --json

@@ -74,7 +74,8 @@ t 'the outcome is kept' [ -s "$root/run/vgpumgr/last-reconcile.json" ]
 
 # --- latency: GPUs in parallel
 ctl reboot
-ctl latency create 300
+must sriov enable all
+ctl latency create 200
 ctl reset
 expect 0 'reconcile with slow creates' reconcile
 t 'works on several GPUs at a time' [ "$(counter max-parallel-create)" -ge 4 ]
