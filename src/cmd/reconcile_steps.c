@@ -424,34 +424,48 @@ static const struct bdf *take_result(struct reconcile *rc,
 	return &try->gpu;
 }
 
-static int work_until_done(struct context *ctx, struct reconcile *rc, struct error *err)
+/* Waits for one result, or, if WAITING, for a moment. *RET_LOOKED: the host was looked at
+ * again, so that more may be due. */
+static int take_step(struct context *ctx, struct reconcile *rc, bool waiting,
+		     bool *ret_looked, struct error *err)
 {
 	struct job_result result;
-	int r;
+	const struct bdf *gpu;
+	int r = jobs_next(rc->jobs, waiting ? LOOK_MS : -1, &result, err);
 
-	for (;;) {
-		const struct bdf *gpu = NULL;
+	*ret_looked = true;
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return look(ctx, rc, THOROUGH, err);
+	gpu = take_result(rc, &result);
+	*ret_looked = gpu != NULL;
+	return gpu ? look_at_gpu(ctx, rc, gpu, err) : 0;
+}
+
+static int work_until_done(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	bool looked = true, waited = false;
+	int r = 0;
+
+	while (r == 0) {
 		bool waiting;
 
-		r = start_due(ctx, rc, err);
+		r = looked ? start_due(ctx, rc, err) : 0;
 		if (r < 0)
 			return r;
 		waiting = is_waiting(rc);
-		if (!waiting && !jobs_pending(rc->jobs))
-			return 0;
-		r = jobs_next(rc->jobs, waiting ? LOOK_MS : -1, &result, err);
-		if (r < 0)
-			return r;
-		if (r > 0) {
-			gpu = take_result(rc, &result);
-			if (gpu)
-				r = look_at_gpu(ctx, rc, gpu, err);
-		} else {
-			r = look(ctx, rc, THOROUGH, err);
+		if (!waiting && !jobs_pending(rc->jobs)) {
+			if (!waited)
+				return 0;
+			looked = true; /* what has come as far as it will is due now */
+			waited = false;
+			continue;
 		}
-		if (r < 0)
-			return r;
+		waited = waiting;
+		r = take_step(ctx, rc, waiting, &looked, err);
 	}
+	return r;
 }
 
 int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
