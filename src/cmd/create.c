@@ -114,54 +114,64 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* What stands in the way on each GPU, as lines for people and as JSON. */
-static void explain_full(struct context *ctx, const struct create *c, struct error *err)
+/* What one GPU has room for, and what stops the next one. */
+static void explain_gpu(const struct create *c, size_t i, FILE *lines, json_t *per_gpu,
+			struct error *err)
 {
 	const struct host *host = c->view.host;
 	char name[BDF_SIZE], why[256], hint[200];
-	json_t *per_gpu = json_array();
-	size_t i, size;
-	FILE *f;
+	enum limit limit;
+	uint32_t room = alloc_room(host, &c->usage, i, c->profile, &limit);
 
-	free(ctx->details);
-	ctx->details = NULL;
-	f = open_memstream(&ctx->details, &size);
-	for (i = 0; i < host->n_gpus; i++) {
-		enum limit limit = LIMIT_NO_FREE_VF;
-		bool admitted = alloc_admits(host, &c->request, i);
-		uint32_t room = alloc_room(host, &c->usage, i, c->profile, &limit);
-
-		if (room && admitted) /* only where --vf names a VF that is taken */
-			limit = LIMIT_NO_FREE_VF;
-		if (admitted)
-			error_hint(err, "%s",
-				   limit_hint(host, i, limit, hint, sizeof(hint)));
-		if (f && admitted)
-			fprintf(f, "  %s %s: %s\n", bdf_format(&host->gpus[i].bdf, name),
-				limit_name(limit),
-				room ? "the VF asked for is not free"
-				     : limit_sentence(host, &c->usage, i, c->profile,
-						      limit, why, sizeof(why)));
-		else if (f)
-			fprintf(f, "  %s: not asked for\n",
-				bdf_format(&host->gpus[i].bdf, name));
-		if (admitted)
-			(void)json_array_append_new(
-				per_gpu,
-				json_pack("{s:o, s:I, s:s}", "gpu",
-					  json_bdf(&host->gpus[i].bdf), "free",
-					  (json_int_t)0, "limit", limit_name(limit)));
+	(void)bdf_format(&host->gpus[i].bdf, name);
+	if (!alloc_admits(host, &c->request, i)) {
+		fprintf(lines, "  %s: not asked for\n", name);
+		return;
 	}
-	if (f)
-		(void)fclose(f);
-	json_decref(ctx->error_extra);
-	ctx->error_extra = json_pack("{s:o}", "per_gpu", per_gpu);
+	if (room && c->args.have_vf) {
+		fprintf(lines, "  %s no-free-vf: the VF asked for is not free\n", name);
+		room = 0;
+		limit = LIMIT_NO_FREE_VF;
+	} else if (room) {
+		fprintf(lines, "  %s: room for %u\n", name, room);
+	} else {
+		fprintf(lines, "  %s %s: %s\n", name, limit_name(limit),
+			limit_sentence(host, &c->usage, i, c->profile, limit, why,
+				       sizeof(why)));
+		error_hint(err, "%s", limit_hint(host, i, limit, hint, sizeof(hint)));
+	}
+	(void)json_array_append_new(per_gpu, json_pack("{s:s, s:I, s:s}", "gpu", name,
+						       "free", (json_int_t)room, "limit",
+						       limit_name(limit)));
 }
 
 int create_refuse(struct context *ctx, const struct create *c, struct error *err)
 {
-	(void)error_set(err, ERROR_CAPACITY, 0, "no GPU has room for it");
-	explain_full(ctx, c, err);
+	json_t *per_gpu = json_array();
+	uint32_t room = 0;
+	enum limit limit;
+	size_t i, size;
+	FILE *f;
+
+	for (i = 0; i < c->view.host->n_gpus; i++)
+		if (alloc_admits(c->view.host, &c->request, i))
+			room += alloc_room(c->view.host, &c->usage, i, c->profile,
+					   &limit);
+	if (c->args.have_count && room)
+		(void)error_set(err, ERROR_CAPACITY, 0,
+				"not all of the %u fit: there is room for %u more",
+				c->args.count, room);
+	else
+		(void)error_set(err, ERROR_CAPACITY, 0, "no GPU has room for it");
+	free(ctx->details);
+	ctx->details = NULL;
+	f = open_memstream(&ctx->details, &size);
+	for (i = 0; f && i < c->view.host->n_gpus; i++)
+		explain_gpu(c, i, f, per_gpu, err);
+	if (f)
+		(void)fclose(f);
+	json_decref(ctx->error_extra);
+	ctx->error_extra = json_pack("{s:o}", "per_gpu", per_gpu);
 	return -ENOSPC;
 }
 

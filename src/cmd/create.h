@@ -79,6 +79,9 @@ int create_undo(struct context *ctx, struct create *c, bool only_refused,
  * records and lets go of the others. */
 void create_release(struct create *c);
 
+/* Record, plan and arithmetic as of now; of a transaction, if one is open. */
+int create_count(struct context *ctx, struct create *c, struct error *err);
+
 /* Says why there is no room, per GPU. Returns -ENOSPC. */
 int create_refuse(struct context *ctx, const struct create *c, struct error *err);
 

@@ -335,8 +335,7 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		      : r;
 }
 
-/* Record and arithmetic as of now, within the transaction. */
-static int look_again(struct context *ctx, struct create *c, struct error *err)
+int create_count(struct context *ctx, struct create *c, struct error *err)
 {
 	int r;
 
@@ -363,7 +362,7 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 		      struct error *err)
 {
 	size_t i;
-	int r = look_again(ctx, c, err);
+	int r = create_count(ctx, c, err);
 
 	for (i = 0; i < c->n_slots && r == 0; i++) {
 		uint32_t number = c->args.have_slot ? c->args.slot : (uint32_t)i;

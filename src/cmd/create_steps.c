@@ -357,7 +357,11 @@ static int abandon(struct context *ctx, struct create *c, struct error *err)
 static int refuse(struct context *ctx, struct create *c, struct error *err)
 {
 	struct error undo_err;
-	int r = create_refuse(ctx, c, err);
+	int r = create_count(ctx, c, err); /* without what was placed tentatively */
+
+	if (r < 0)
+		return r;
+	r = create_refuse(ctx, c, err);
 
 	if (!c->n_mine)
 		return r;

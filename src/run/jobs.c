@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "run/lane.h"
@@ -30,6 +31,7 @@ struct lane_state {
 
 struct jobs {
 	int requests, replies;
+	pid_t broker;
 	struct entry *entries;
 	size_t n, room, n_done;
 	struct lane_state *lanes;
@@ -46,6 +48,11 @@ void jobs_free(struct jobs *jobs)
 		return;
 	close_fd(jobs->requests);
 	close_fd(jobs->replies);
+	/* It never touches a device itself, so it ends at once; a lane that hangs does
+	 * not. */
+	if (jobs->broker > 0)
+		while (waitpid(jobs->broker, NULL, 0) < 0 && errno == EINTR)
+			;
 	free(jobs->entries);
 	free(jobs->lanes);
 	free(jobs->keys);
@@ -77,6 +84,7 @@ int jobs_start(int root_fd, const struct sriov_tool *tool, struct jobs **ret,
 	close_fd(replies[1]);
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, EAGAIN, "start a child process");
+	jobs->broker = pid;
 	*ret = TAKE_PTR(jobs);
 	return 0;
 }
