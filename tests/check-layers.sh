@@ -11,6 +11,12 @@ srcdir=${top_srcdir:-.}
 core=${top_builddir:-.}/src/libcore.a
 status=0
 
+# Where there is nothing to look at, nothing is proven.
+[ -f "$srcdir/src/main.c" ] || {
+	echo "$srcdir/src is not there: set top_srcdir" >&2
+	exit 1
+}
+
 complain() {
 	echo "$1" >&2
 	printf '%s\n' "$2" | sed 's/^/\t/' >&2

@@ -27,11 +27,6 @@ const char *limit_name(enum limit limit)
 	return limit_names[limit];
 }
 
-const char *policy_name(enum policy policy)
-{
-	return policy_names[policy];
-}
-
 bool policy_parse(const char *name, enum policy *ret)
 {
 	int i = text_index(policy_names, sizeof(policy_names) / sizeof(policy_names[0]),

@@ -21,7 +21,6 @@ enum policy { POLICY_BREADTH, POLICY_DEPTH };
 
 /* "max-instance", "other-size", … */
 const char *limit_name(enum limit limit);
-const char *policy_name(enum policy policy);
 bool policy_parse(const char *name, enum policy *ret);
 
 /* How many more vGPUs of PROFILE fit on HOST->gpus[GPU] in equal-size mode, and what

@@ -138,21 +138,6 @@ int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t 
 	return bad;
 }
 
-int sriov_count(int gpu_fd, uint32_t *ret, struct error *err)
-{
-	_cleanup_(names_free) struct names names = { NULL, 0 };
-	uint32_t n = 0, ignored;
-	size_t i;
-	int r = sysfs_list(gpu_fd, ".", &names, err);
-
-	if (r < 0)
-		return r;
-	for (i = 0; i < names.n; i++)
-		n += parse_virtfn(names.names[i], &ignored);
-	*ret = n;
-	return 0;
-}
-
 int sriov_set(int gpu_fd, uint32_t n_vfs, struct error *err)
 {
 	char text[16];

@@ -17,8 +17,5 @@ int sriov_total(int gpu_fd, uint32_t *ret, struct error *err);
 int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t *room,
 		   struct error *err);
 
-/* How many virtfnN links there are. */
-int sriov_count(int gpu_fd, uint32_t *ret, struct error *err);
-
 /* Writes sriov_numvfs; ENOENT where the bound driver cannot do it, as NVIDIA's cannot. */
 int sriov_set(int gpu_fd, uint32_t n_vfs, struct error *err);
