@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "out/json.h"
 #include "util/cleanup.h"
+#include "util/journal.h"
 #include "util/text.h"
 
 static const struct command *const commands[] = {
@@ -95,11 +96,12 @@ static void print_words(const struct context *ctx, const struct error *err)
 {
 	char shown[4 * sizeof(err->message)];
 
-	fprintf(stderr, "vgpumgr: %s\n", text_escape(shown, sizeof(shown), err->message));
+	fprintf(stderr, "%svgpumgr: %s\n", journal_prefix(PRIORITY_ERROR),
+		text_escape(shown, sizeof(shown), err->message));
 	if (ctx->details)
 		fputs(ctx->details, stderr);
 	if (err->hint[0])
-		fprintf(stderr, "hint: %s\n",
+		fprintf(stderr, "%shint: %s\n", journal_prefix(PRIORITY_INFO),
 			text_escape(shown, sizeof(shown), err->hint));
 }
 

@@ -83,6 +83,8 @@ void note(const struct context *ctx, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Likewise, -q or not. */
 void warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Something that is wrong, beside the one error a command ends with. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Starts the children that write, with the tool for SR-IOV. */
 int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err);

@@ -11,6 +11,7 @@
 #include "out/publish.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/journal.h"
 #include "util/lock.h"
 #include "util/text.h"
 
@@ -155,12 +156,12 @@ uint32_t context_sriov_timeout(const struct context *ctx)
 	return ctx->timeout_s ? ctx->timeout_s : ctx->settings.sriov_timeout_s;
 }
 
-static void say(const char *prefix, const char *fmt, va_list ap)
+static void say(int priority, const char *prefix, const char *fmt, va_list ap)
 {
 	char message[1024], shown[4 * sizeof(message)];
 
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
-	fprintf(stderr, "vgpumgr: %s%s\n", prefix,
+	fprintf(stderr, "%svgpumgr: %s%s\n", journal_prefix(priority), prefix,
 		text_escape(shown, sizeof(shown), message));
 }
 
@@ -171,7 +172,7 @@ void note(const struct context *ctx, const char *fmt, ...)
 	if (ctx->quiet)
 		return;
 	va_start(ap, fmt);
-	say("", fmt, ap);
+	say(PRIORITY_INFO, "", fmt, ap);
 	va_end(ap);
 }
 
@@ -180,7 +181,16 @@ void warning(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("warning: ", fmt, ap);
+	say(PRIORITY_WARNING, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(PRIORITY_ERROR, "", fmt, ap);
 	va_end(ap);
 }
 

@@ -3,39 +3,62 @@
 
 #include "cmd/outcome.h"
 #include "cmd/work.h"
+#include "core/ready.h"
 
-/* One saved vGPU in a run of reconcile. */
+/* The engine that makes live what is saved. Several commands run it: reconcile, start,
+ * and sriov restore, each with its own part of the record. */
+
+/* One saved vGPU in a run. */
 struct item {
 	struct work work;
 	struct verdict verdict; /* as last planned; final once it is queued */
+	bool left_out;		/* the call is not about it */
+	bool due;		/* it is to be made now, its GPU being ready */
 	bool settled;		/* what the record must say is written already */
 	bool moved;		/* its record names another VF since this run */
 	bool vanished;		/* its record was removed meanwhile */
 };
 
-/* The enabling of one GPU's virtual functions. */
-struct sriov_try {
-	struct bdf gpu;
+/* One GPU in a run: what it waits for, and the switching of its virtual functions. */
+struct gpu_task {
+	struct ready ready;
+	bool needed; /* something is still to be done on it */
+	bool tried, done;
 	int lock_fd;
-	bool done;
 	int r;
 	struct error err;
 };
 
+enum { DO_VFS = 1 << 0, DO_VGPUS = 1 << 1 };
+
 struct reconcile {
-	uint32_t wait_s;
+	/* what is asked for */
+	unsigned what;
+	bool boot;	 /* as the units do: deadlines by the settings, output for the
+			    journal, one sriov-manage per load of the driver */
+	uint32_t wait_s; /* without BOOT: for each step of what is absent */
 	bool have_gpu;
 	struct bdf gpu;
+	/* which vGPUs it is about, NULL: all */
+	bool (*is_chosen)(const void *arg, const struct saved_vgpu *vgpu);
+	const void *arg;
+
 	struct view view; /* the record as loaded; the host as last looked at */
 	struct store *store;
 	struct jobs *jobs;
 	struct item *items; /* one per saved vGPU, in its order */
-	struct sriov_try *tries;
-	size_t n_tries;
-	int64_t wait_until;
-	int lock_fd;  /* one reconcile at a time */
+	struct gpu_task *tasks;
+	size_t n_tasks;
+	int lock_fd;  /* one reconcile at a time; also for looking at other locks */
 	bool changed; /* the store was */
+	bool must_be_written;	       /* the record is wrong, since that failed */
+	struct outcome_summary before; /* what earlier passes of this run did */
 };
+
+#define RECONCILE_NONE ((struct reconcile){ .lock_fd = -1 })
+
+/* Ends what the run holds. */
+void reconcile_end(struct reconcile *rc);
 
 /* Makes live what is saved, as far as it can be: GPUs in parallel, each as it becomes
  * ready. What could not be done is in the items; a failure here is one of this process.
@@ -46,8 +69,47 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err);
  * says whether the record is wrong without it. */
 int reconcile_settle(struct reconcile *rc, bool *ret_must, struct error *err);
 
-/* Is this vGPU left out by --gpu? */
-bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu);
+/* Opens the record, does passes until nobody else is at work on what it is about, and
+ * nothing has appeared meanwhile. RECONCILE_NONE with the first part filled in; the jobs
+ * must have been started. -ENOENT: there is no record. For a dry run, one pass. */
+int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err);
 
-/* The try of GPU, NULL if its virtual functions were not touched. */
-struct sriov_try *reconcile_find_try(struct reconcile *rc, const struct bdf *gpu);
+/* After it: prints how it stands, publishes, and returns the exit status. */
+int reconcile_report(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Likewise for a run about virtual functions alone. */
+int reconcile_report_gpus(struct context *ctx, const struct reconcile *rc);
+
+/* No record: nothing is saved, which is soon told. */
+int reconcile_report_nothing(struct context *ctx, struct error *err);
+
+/* --- between its files */
+
+/* Is the call about this GPU? */
+bool reconcile_covers(const struct reconcile *rc, const struct bdf *gpu);
+
+/* The task of GPU, NULL where nothing is done about it. */
+struct gpu_task *reconcile_find_task(const struct reconcile *rc, const struct bdf *gpu);
+
+/* After each look at the host: which GPUs something is to be done on, and how far they
+ * are. */
+int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Queues the switching of virtual functions where they are wanted and off. */
+int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Is the GPU as ready as it gets within its deadlines? */
+bool reconcile_is_settled(struct context *ctx, const struct reconcile *rc,
+			  const struct bdf *gpu);
+
+/* Is there a GPU that is worth waiting for? */
+bool reconcile_is_waiting(struct context *ctx, const struct reconcile *rc);
+
+/* One that this run has made, for the journal. */
+void reconcile_tell(const struct context *ctx, const struct reconcile *rc, size_t item);
+
+/* A line on a terminal that says how far it is, and what it waits for. */
+void reconcile_show_progress(struct context *ctx, const struct reconcile *rc);
+
+/* Tags of jobs: from here on, of tasks, by index; below, of items. */
+#define SRIOV_TAG ((uint64_t)1 << 32)

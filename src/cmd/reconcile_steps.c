@@ -13,37 +13,6 @@ DEFINE_CLEANUP(struct saved *, saved_free)
 
 #define LOOK_MS 250
 #define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
-#define SRIOV_TAG                                                                        \
-	((uint64_t)1 << 32) /* tags from here on are of tries, below of items            \
-			     */
-
-bool reconcile_skips(const struct reconcile *rc, const struct bdf *gpu)
-{
-	return rc->have_gpu && !bdf_equal(&rc->gpu, gpu);
-}
-
-struct sriov_try *reconcile_find_try(struct reconcile *rc, const struct bdf *gpu)
-{
-	size_t i;
-
-	for (i = 0; i < rc->n_tries; i++)
-		if (bdf_equal(&rc->tries[i].gpu, gpu))
-			return &rc->tries[i];
-	return NULL;
-}
-
-/* Are the types of all of the GPU's VFs there, or is there no sense in waiting for them?
- */
-static bool is_settled(struct reconcile *rc, const struct gpu *gpu)
-{
-	const struct sriov_try *try = reconcile_find_try(rc, &gpu->bdf);
-
-	if (try)
-		return try->done;
-	return gpu_ready_vfs(rc->view.host, gpu) == gpu->n_vfs ||
-	       clock_monotonic_ms() >= rc->wait_until;
-}
-
 /* What is to be done, as the host was last seen; what is under way is left as it is. */
 static int plan(struct reconcile *rc, struct error *err)
 {
@@ -68,7 +37,9 @@ static int look(struct context *ctx, struct reconcile *rc, unsigned what,
 	host_free(rc->view.host);
 	rc->view.host = host;
 	r = context_drop_vanished(ctx, host, rc->view.saved, err);
-	return r == 0 ? plan(rc, err) : r;
+	if (r == 0)
+		r = plan(rc, err);
+	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
 }
 
 static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct bdf *gpu,
@@ -76,7 +47,9 @@ static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct b
 {
 	int r = context_rescan_gpu(ctx, rc->view.host, gpu, err);
 
-	return r == 0 ? plan(rc, err) : r;
+	if (r == 0)
+		r = plan(rc, err);
+	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
 }
 
 /* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here. */
@@ -86,69 +59,29 @@ static bool all_is_well(const struct reconcile *rc)
 	size_t i;
 
 	for (i = 0; i < saved->n_vgpus; i++)
-		if (rc->items[i].verdict.action != ACTION_NONE ||
-		    rc->items[i].verdict.reason)
+		if (!rc->items[i].left_out &&
+		    (rc->items[i].verdict.action != ACTION_NONE ||
+		     rc->items[i].verdict.reason))
 			return false;
-	for (i = 0; i < saved->n_gpus; i++) {
+	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus; i++) {
 		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
 
-		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs))
+		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs) &&
+		    reconcile_covers(rc, &saved->gpus[i].bdf))
 			return false;
 	}
 	return true;
 }
 
-static int add_try(struct context *ctx, struct reconcile *rc, const struct gpu *gpu,
-		   struct error *err)
-{
-	struct sriov_try *grown =
-		reallocarray(rc->tries, rc->n_tries + 1, sizeof(*grown));
-	struct sriov_try *try;
-	int r;
-
-	if (!grown)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
-	rc->tries = grown;
-	try = &grown[rc->n_tries];
-	*try = (struct sriov_try){ .gpu = gpu->bdf, .lock_fd = -1 };
-	r = sriov_queue(ctx, rc->jobs, gpu, gpu->total_vfs, SRIOV_TAG + rc->n_tries,
-			&try->lock_fd, &try->err);
-	rc->n_tries++;
-	if (r < 0) {
-		try->done = true;
-		try->r = r;
-	}
-	return 0;
-}
-
-static int queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err)
-{
-	const struct host *host = rc->view.host;
-	const struct saved *saved = rc->view.saved;
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < host->n_gpus && r == 0; i++) {
-		const struct gpu *gpu = &host->gpus[i];
-
-		if (!reconcile_skips(rc, &gpu->bdf) &&
-		    !reconcile_find_try(rc, &gpu->bdf) &&
-		    plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
-				     saved->n_gpus))
-			r = add_try(ctx, rc, gpu, err);
-	}
-	return r;
-}
-
 /* Is this one's turn now: to be made, on a GPU that is as ready as it gets? */
-static bool is_due(struct reconcile *rc, size_t i)
+static bool is_due_now(struct context *ctx, const struct reconcile *rc, size_t i)
 {
 	const struct item *item = &rc->items[i];
 	const struct saved_vgpu *v = &rc->view.saved->vgpus[i];
 	const struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
 
-	return !item->work.queued && gpu && item->verdict.vf >= 0 &&
-	       !reconcile_skips(rc, &v->gpu) && is_settled(rc, gpu) &&
+	return (rc->what & DO_VGPUS) && !item->work.queued && !item->left_out && gpu &&
+	       item->verdict.vf >= 0 && reconcile_is_settled(ctx, rc, &v->gpu) &&
 	       (item->verdict.action == ACTION_CREATE ||
 		item->verdict.action == ACTION_MOVE ||
 		(item->verdict.action == ACTION_ROLL_FORWARD &&
@@ -223,19 +156,20 @@ static int record_move(struct reconcile *rc, size_t i, struct error *err)
 }
 
 /* It is not made; R and ERR say why. */
-static void give_up(struct work *work, int r, const struct error *err)
+static void give_up(struct item *item, int r, const struct error *err)
 {
-	work->queued = work->done = true;
-	work->r = r;
-	work->err = *err;
-	work_unlock(work);
+	item->due = false;
+	item->work.queued = item->work.done = true;
+	item->work.r = r;
+	item->work.err = *err;
+	work_unlock(&item->work);
 }
 
 /* Does its record give a VF free that one of the moves may be to? */
 static bool leaves_now(const struct reconcile *rc, size_t i)
 {
 	return plan_leaves_vf(&rc->items[i].verdict) && !rc->items[i].settled &&
-	       !reconcile_skips(rc, &rc->view.saved->vgpus[i].gpu);
+	       !rc->items[i].left_out;
 }
 
 /* The record names the new VF before the kernel does; all moves that are due, at once,
@@ -285,7 +219,7 @@ static void apply_moves(struct reconcile *rc, const bool *due, int r,
 			continue;
 		}
 		/* Without the record the kernel is not touched. */
-		give_up(&item->work, r, err);
+		give_up(item, r, err);
 	}
 }
 
@@ -299,12 +233,26 @@ static int move_due(struct reconcile *rc, struct error *err)
 	if (!due)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
 	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
-		due[i] = is_due(rc, i) && changes_vf(rc, i);
+		due[i] = rc->items[i].due && changes_vf(rc, i);
 		any = any || due[i];
 	}
 	if (any)
 		apply_moves(rc, due, record_moves(rc, due, &inner), &inner);
 	return 0;
+}
+
+/* Its virtual functions are being switched after all: it is as if no look had said
+ * otherwise. */
+static void not_ready_yet(struct context *ctx, struct reconcile *rc, size_t i,
+			  const struct error *err)
+{
+	struct gpu_task *task = reconcile_find_task(rc, &rc->view.saved->vgpus[i].gpu);
+
+	if (task && task->ready.step == READY_DONE)
+		task->ready.step = READY_TYPES;
+	rc->items[i].due = false;
+	if (is_due_now(ctx, rc, i)) /* and has been for too long */
+		give_up(&rc->items[i], -EBUSY, err);
 }
 
 /* Takes the locks of all whose turn it is. One that somebody else holds is not ours to
@@ -320,16 +268,16 @@ static bool lock_due(struct context *ctx, struct reconcile *rc)
 		struct error err;
 		int r;
 
-		if (!is_due(rc, i) || w->lock_fd >= 0)
+		if (!rc->items[i].due || w->lock_fd >= 0)
 			continue;
 		w->vgpu = &saved->vgpus[i];
 		r = work_lock(ctx, w, &err);
-		if (r < 0 &&
-		    r != -EROFS) { /* a store that nobody can change needs no lock */
-			give_up(w, r, &err);
-			continue;
-		}
-		any = true;
+		if (r == -EBUSY)
+			not_ready_yet(ctx, rc, i, &err);
+		else if (r < 0 && r != -EROFS) /* what nobody can change needs no lock */
+			give_up(&rc->items[i], r, &err);
+		else
+			any = true;
 	}
 	return any;
 }
@@ -349,7 +297,7 @@ static int verify_due(struct reconcile *rc, struct error *err)
 	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
 		const struct saved_vgpu *v = &saved->vgpus[i];
 		const struct saved_vgpu *is =
-			is_due(rc, i) ? saved_find(now, v->uuid) : v;
+			rc->items[i].due ? saved_find(now, v->uuid) : v;
 		struct error changed;
 
 		if (is && is->state == v->state && bdf_equal(&is->vf, &v->vf))
@@ -357,7 +305,7 @@ static int verify_due(struct reconcile *rc, struct error *err)
 		rc->items[i].vanished = !is;
 		(void)error_set(&changed, ERROR_CONFLICT, ESTALE,
 				"its record was changed by another process");
-		give_up(&rc->items[i].work, -ESTALE, &changed);
+		give_up(&rc->items[i], -ESTALE, &changed);
 	}
 	/* The generation of the first load stays what is compared with: others than these
 	 * may have changed, too. */
@@ -369,59 +317,39 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 {
 	struct saved *saved = rc->view.saved;
 	size_t i;
-	int r = queue_sriov(ctx, rc, err);
+	int r = reconcile_queue_sriov(ctx, rc, err);
+
+	for (i = 0; i < saved->n_vgpus; i++)
+		rc->items[i].due = is_due_now(ctx, rc, i);
 
 	if (r == 0 && lock_due(ctx, rc))
 		r = verify_due(rc, err);
 	if (r == 0)
 		r = move_due(rc, err);
 	for (i = 0; i < saved->n_vgpus && r == 0; i++)
-		if (is_due(rc, i))
+		if (rc->items[i].due)
 			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false,
 					    err);
 	return r;
 }
 
-/* Is something absent that --wait may still bring? */
-static bool is_waiting(struct reconcile *rc)
-{
-	size_t i;
-
-	if (clock_monotonic_ms() >= rc->wait_until)
-		return false;
-	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
-		const struct item *item = &rc->items[i];
-		const struct saved_vgpu *v = &rc->view.saved->vgpus[i];
-		const struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
-
-		if (item->work.queued || reconcile_skips(rc, &v->gpu))
-			continue;
-		if (item->verdict.reason == REASON_GPU_ABSENT ||
-		    item->verdict.reason == REASON_NO_DRIVER ||
-		    item->verdict.reason == REASON_NO_TYPES)
-			return true;
-		if (item->verdict.action != ACTION_NONE && gpu && !is_settled(rc, gpu))
-			return true;
-	}
-	return false;
-}
-
 /* Takes over one result. Returns the GPU whose virtual functions it is about, or NULL. */
-static const struct bdf *take_result(struct reconcile *rc,
+static const struct bdf *take_result(struct context *ctx, struct reconcile *rc,
 				     const struct job_result *result)
 {
-	struct sriov_try *try;
+	struct gpu_task *task;
 
 	if (result->tag < SRIOV_TAG) {
 		work_finish(&rc->items[result->tag].work, result);
+		reconcile_tell(ctx, rc, (size_t)result->tag);
 		return NULL;
 	}
-	try = &rc->tries[result->tag - SRIOV_TAG];
-	try->done = true;
-	try->r = result->r;
-	try->err = result->err;
-	close_fd(TAKE_FD(try->lock_fd));
-	return &try->gpu;
+	task = &rc->tasks[result->tag - SRIOV_TAG];
+	task->done = true;
+	task->r = result->r;
+	task->err = result->err;
+	close_fd(TAKE_FD(task->lock_fd));
+	return &task->ready.gpu;
 }
 
 /* Waits for one result, or, if WAITING, for a moment. *RET_LOOKED: the host was looked at
@@ -438,7 +366,7 @@ static int take_step(struct context *ctx, struct reconcile *rc, bool waiting,
 		return r;
 	if (r == 0)
 		return look(ctx, rc, THOROUGH, err);
-	gpu = take_result(rc, &result);
+	gpu = take_result(ctx, rc, &result);
 	*ret_looked = gpu != NULL;
 	return gpu ? look_at_gpu(ctx, rc, gpu, err) : 0;
 }
@@ -454,32 +382,46 @@ static int work_until_done(struct context *ctx, struct reconcile *rc, struct err
 		r = looked ? start_due(ctx, rc, err) : 0;
 		if (r < 0)
 			return r;
-		waiting = is_waiting(rc);
-		if (!waiting && !jobs_pending(rc->jobs)) {
-			if (!waited)
-				return 0;
+		reconcile_show_progress(ctx, rc);
+		waiting = reconcile_is_waiting(ctx, rc);
+		if (!waiting && waited) {
 			looked = true; /* what has come as far as it will is due now */
 			waited = false;
 			continue;
 		}
+		if (!waiting && !jobs_pending(rc->jobs))
+			return 0;
 		waited = waiting;
 		r = take_step(ctx, rc, waiting, &looked, err);
 	}
 	return r;
 }
 
+static int make_items(struct reconcile *rc, struct error *err)
+{
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+
+	rc->items = calloc(saved->n_vgpus + 1, sizeof(*rc->items));
+	if (!rc->items)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+	for (i = 0; i < saved->n_vgpus; i++) {
+		const struct saved_vgpu *v = &saved->vgpus[i];
+
+		rc->items[i].work = WORK_NONE;
+		rc->items[i].left_out = (rc->have_gpu && !bdf_equal(&rc->gpu, &v->gpu)) ||
+					(rc->is_chosen && !rc->is_chosen(rc->arg, v));
+	}
+	return 0;
+}
+
 int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	size_t i;
-	int r;
+	int r = make_items(rc, err);
 
-	rc->items = calloc(rc->view.saved->n_vgpus + 1, sizeof(*rc->items));
-	if (!rc->items)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
-	for (i = 0; i < rc->view.saved->n_vgpus; i++)
-		rc->items[i].work = WORK_NONE;
-	rc->wait_until = clock_monotonic_ms() + (int64_t)rc->wait_s * 1000;
-	r = look(ctx, rc, SCAN_NAMES | SCAN_OTHERS, err);
+	if (r == 0)
+		r = look(ctx, rc, SCAN_NAMES | SCAN_OTHERS, err);
 	if (r < 0 || all_is_well(rc))
 		return r;
 	r = look(ctx, rc, THOROUGH, err);
@@ -498,7 +440,7 @@ static bool is_news(const struct reconcile *rc, size_t i)
 {
 	const struct item *item = &rc->items[i];
 
-	if (item->settled || reconcile_skips(rc, &rc->view.saved->vgpus[i].gpu))
+	if (item->settled || item->left_out || !(rc->what & DO_VGPUS))
 		return false;
 	if (item->work.queued)
 		return item->work.done && item->work.r == 0;

@@ -92,10 +92,36 @@ static int set_number(uint32_t *ret, uint32_t max, const char *file, config_sett
 	return 0;
 }
 
+/* Whole numbers from 1 on, all of them. */
+static uint32_t *number_of(struct settings *settings, const char *name, uint32_t *ret_max)
+{
+	const struct {
+		const char *name;
+		uint32_t *value, max;
+	} numbers[] = {
+		{ "timeout", &settings->timeout_s, MAX_SECONDS },
+		{ "sriov_timeout", &settings->sriov_timeout_s, MAX_SECONDS },
+		{ "wait_driver", &settings->wait_s[READY_DRIVER], MAX_SECONDS },
+		{ "wait_no_driver", &settings->wait_no_driver_s, MAX_SECONDS },
+		{ "wait_vfs", &settings->wait_s[READY_VFS], MAX_SECONDS },
+		{ "wait_types", &settings->wait_s[READY_TYPES], MAX_SECONDS },
+		{ "creates_per_gpu", &settings->creates_per_gpu, 64 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!strcmp(numbers[i].name, name)) {
+			*ret_max = numbers[i].max;
+			return numbers[i].value;
+		}
+	return NULL;
+}
+
 static int set_key(struct settings *settings, const char *file, config_setting_t *s,
 		   struct error *err)
 {
 	const char *name = config_setting_name(s);
+	uint32_t *number, max;
 
 	if (!strcmp(name, "exclude_gpus"))
 		return set_exclude(settings, file, s, err);
@@ -103,12 +129,9 @@ static int set_key(struct settings *settings, const char *file, config_setting_t
 		return set_policy(settings, file, s, err);
 	if (!strcmp(name, "sriov_manage"))
 		return set_path(settings, file, s, err);
-	if (!strcmp(name, "timeout"))
-		return set_number(&settings->timeout_s, MAX_SECONDS, file, s, err);
-	if (!strcmp(name, "sriov_timeout"))
-		return set_number(&settings->sriov_timeout_s, MAX_SECONDS, file, s, err);
-	if (!strcmp(name, "creates_per_gpu"))
-		return set_number(&settings->creates_per_gpu, 64, file, s, err);
+	number = number_of(settings, name, &max);
+	if (number)
+		return set_number(number, max, file, s, err);
 	return refuse(err, file, config_setting_source_line(s), "unknown key ", name);
 }
 
@@ -183,6 +206,10 @@ void settings_defaults(struct settings *settings)
 	*settings = (struct settings){ .policy = POLICY_BREADTH,
 				       .timeout_s = 60,
 				       .sriov_timeout_s = 120,
+				       .wait_s = { [READY_DRIVER] = 120,
+						   [READY_VFS] = 120,
+						   [READY_TYPES] = 120 },
+				       .wait_no_driver_s = 20,
 				       .creates_per_gpu = 1 };
 	(void)text_copy(settings->sriov_manage, sizeof(settings->sriov_manage),
 			"/usr/lib/nvidia/sriov-manage");

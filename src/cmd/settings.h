@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "core/alloc.h"
+#include "core/ready.h"
 #include "util/error.h"
 
 /* vgpumgr.conf; etc/vgpumgr.conf explains each key. */
@@ -13,6 +14,10 @@ struct settings {
 	enum policy policy;
 	char sriov_manage[PATH_MAX]; /* below the root */
 	uint32_t timeout_s, sriov_timeout_s;
+	/* at boot, for each step a GPU waits for, without any progress of it */
+	uint32_t wait_s[READY_STEPS];
+	uint32_t
+		wait_no_driver_s; /* its driver, while no module of that name is loaded */
 	uint32_t creates_per_gpu; /* how many creates may be in flight on one GPU */
 };
 

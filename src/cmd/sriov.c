@@ -16,7 +16,7 @@
 DEFINE_CLEANUP(struct table *, table_free)
 DEFINE_CLEANUP(struct pci_names *, pci_names_close)
 
-enum verb { VERB_NONE, VERB_STATUS, VERB_ENABLE, VERB_DISABLE };
+enum verb { VERB_NONE, VERB_STATUS, VERB_ENABLE, VERB_DISABLE, VERB_RESTORE };
 
 struct sriov_args {
 	enum verb verb;
@@ -27,14 +27,16 @@ struct sriov_args {
 
 static error_t parse_verb(struct argp_state *state, struct sriov_args *a, const char *arg)
 {
-	static const char *const verbs[] = { "", "status", "enable", "disable" };
+	static const char *const verbs[] = { "", "status", "enable", "disable",
+					     "restore" };
 	unsigned i;
 
-	for (i = VERB_STATUS; i <= VERB_DISABLE; i++)
+	for (i = VERB_STATUS; i <= VERB_RESTORE; i++)
 		if (!strcmp(arg, verbs[i]))
 			a->verb = (enum verb)i;
 	if (!a->verb)
-		return usage_error(state, "'%s' is not status, enable or disable", arg);
+		return usage_error(state,
+				   "'%s' is not status, enable, disable or restore", arg);
 	return 0;
 }
 
@@ -62,8 +64,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (p->help)
 			return 0;
 		if (!a->verb)
-			return usage_error(state, "say status, enable or disable");
-		if (a->verb != VERB_STATUS && !a->all == !a->n_gpus)
+			return usage_error(state,
+					   "say status, enable, disable or restore");
+		if (a->verb == VERB_RESTORE && (a->all || a->n_gpus))
+			return usage_error(state, "restore is about all that is wanted");
+		if ((a->verb == VERB_ENABLE || a->verb == VERB_DISABLE) &&
+		    !a->all == !a->n_gpus)
 			return usage_error(state, "name GPUs by address, or say 'all'");
 		return 0;
 	default:
@@ -74,7 +80,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* One GPU that the call is about. */
 struct target {
 	struct gpu *gpu;
-	bool queued, done, skipped;
+	bool done, skipped, told;
 	int lock_fd, r;
 	struct error err;
 };
@@ -301,6 +307,7 @@ static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
 static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 {
 	bool enable = s->args.verb == VERB_ENABLE;
+	struct sriov_request request;
 	struct job_result result;
 	char name[BDF_SIZE];
 	size_t i;
@@ -311,9 +318,10 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 
 		if (t->skipped || !needs_switch(s, t->gpu))
 			continue;
-		t->queued = true;
-		r = sriov_queue(ctx, s->jobs, t->gpu, enable ? t->gpu->total_vfs : 0, i,
-				&t->lock_fd, err);
+		request = (struct sriov_request){ .gpu = t->gpu->bdf,
+						  .n_vfs = enable ? t->gpu->total_vfs : 0,
+						  .tries = SRIOV_TRIES };
+		r = sriov_queue(ctx, s->jobs, &request, i, &t->lock_fd, err);
 	}
 	while (r == 0 && (r = jobs_next(s->jobs, -1, &result, err)) > 0) {
 		struct target *t = &s->targets[result.tag];
@@ -329,6 +337,72 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 		else
 			error_hint(&t->err, "'vgpumgr sriov status' shows how it stands");
 		r = 0;
+	}
+	return r;
+}
+
+#define LOOK_MS 100
+#define WHAT (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+
+/* Host and record as they are now, with the targets pointing into them. */
+static int look_again(struct context *ctx, struct sriov *s, struct error *err)
+{
+	_cleanup_(freep) struct bdf *bdfs = calloc(s->n + 1, sizeof(*bdfs));
+	size_t i, kept = 0;
+	int r;
+
+	if (!bdfs)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
+	for (i = 0; i < s->n; i++)
+		bdfs[i] = s->targets[i].gpu->bdf;
+	view_close(&s->view);
+	r = view_open(ctx, WHAT, &s->view, err);
+	for (i = 0; i < s->n && r == 0; i++) {
+		s->targets[i].gpu = host_find_gpu(s->view.host, &bdfs[i]);
+		if (s->targets[i].gpu)
+			s->targets[kept++] = s->targets[i];
+		else
+			close_fd(s->targets[i].lock_fd);
+	}
+	if (r == 0)
+		s->n = kept;
+	return r;
+}
+
+/* Is one of those that were switched on without types still?  Says which, then. */
+static struct target *find_unready(struct sriov *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		struct target *t = &s->targets[i];
+
+		if (t->done && t->r == 0 &&
+		    gpu_ready_vfs(s->view.host, t->gpu) < t->gpu->n_vfs)
+			return t;
+	}
+	return NULL;
+}
+
+/* Virtual functions are of use when vGPU types have appeared on them. */
+static int await_types(struct context *ctx, struct sriov *s, struct error *err)
+{
+	int64_t deadline =
+		clock_monotonic_ms() + (int64_t)context_sriov_timeout(ctx) * 1000;
+	char name[BDF_SIZE];
+	struct target *t;
+	int r;
+
+	while ((r = look_again(ctx, s, err)) == 0 && (t = find_unready(s))) {
+		if (clock_monotonic_ms() < deadline) {
+			clock_sleep_ms(LOOK_MS);
+			continue;
+		}
+		t->r = error_set(&t->err, ERROR_TIMEOUT, ETIMEDOUT,
+				 "%s has %zu VFs, but %zu of them show no vGPU types",
+				 bdf_format(&t->gpu->bdf, name), t->gpu->n_vfs,
+				 t->gpu->n_vfs - gpu_ready_vfs(s->view.host, t->gpu));
+		error_hint(&t->err, "systemctl status nvidia-vgpud nvidia-vgpu-mgr");
 	}
 	return r;
 }
@@ -411,17 +485,18 @@ static int print_status(struct context *ctx, struct sriov *s, struct error *err)
 	return json_print(document, err);
 }
 
-/* All that could be done was; the first failure is told last, the others as they are. */
-static int first_failure(struct sriov *s, struct error *err)
+/* All that could be done was; the first failure is told last, the others as they are. R
+ * is that of those that were told before. */
+static int first_failure(struct sriov *s, int r, struct error *err)
 {
 	size_t i;
-	int r = 0;
 
 	for (i = 0; i < s->n; i++) {
-		const struct target *t = &s->targets[i];
+		struct target *t = &s->targets[i];
 
-		if (!t->done || t->r == 0)
+		if (!t->done || t->r == 0 || t->told)
 			continue;
+		t->told = true;
 		if (r == 0)
 			*err = t->err;
 		else
@@ -431,42 +506,16 @@ static int first_failure(struct sriov *s, struct error *err)
 	return r;
 }
 
-#define WHAT (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
-
-/* Host and record as they are now, with the targets pointing into them. */
-static int look_again(struct context *ctx, struct sriov *s, struct error *err)
-{
-	_cleanup_(freep) struct bdf *bdfs = calloc(s->n + 1, sizeof(*bdfs));
-	size_t i, kept = 0;
-	int r;
-
-	if (!bdfs)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
-	for (i = 0; i < s->n; i++)
-		bdfs[i] = s->targets[i].gpu->bdf;
-	view_close(&s->view);
-	r = view_open(ctx, WHAT, &s->view, err);
-	for (i = 0; i < s->n && r == 0; i++) {
-		s->targets[i].gpu = host_find_gpu(s->view.host, &bdfs[i]);
-		if (s->targets[i].gpu)
-			s->targets[kept++] = s->targets[i];
-		else
-			close_fd(s->targets[i].lock_fd);
-	}
-	if (r == 0)
-		s->n = kept;
-	return r;
-}
-
 static int change(struct context *ctx, struct sriov *s, struct error *err)
 {
 	enum store_mode mode = s->args.verb == VERB_ENABLE ? STORE_CREATE : STORE_WRITE;
 	bool changed = false;
-	int r;
+	struct error inner;
+	int r, failed;
 
 	check_targets(ctx, s);
 	if (ctx->dry_run) {
-		r = first_failure(s, err);
+		r = first_failure(s, 0, err);
 		return r < 0 ? r : print_plan(s);
 	}
 	r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &s->store, err);
@@ -483,11 +532,14 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 		context_publish(ctx, s->store, s->view.host->machine_id);
 	if (r < 0)
 		return r;
-	r = first_failure(s, err);
-	if (r < 0)
-		return r;
-	r = look_again(ctx, s, err);
-	return r == 0 && ctx->json ? print_status(ctx, s, err) : r;
+	failed = first_failure(s, 0, err);
+	r = await_types(ctx, s, &inner);
+	failed = first_failure(s, failed, err);
+	if (r < 0 && !failed)
+		*err = inner;
+	if (r < 0 || failed)
+		return failed ? failed : r;
+	return ctx->json ? print_status(ctx, s, err) : 0;
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
@@ -496,9 +548,11 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		NULL,
 		parse,
 		"status [GPU...]\nenable GPU...|all\n"
-		"disable GPU...|all",
+		"disable GPU...|all\nrestore",
 		"Show or switch the virtual functions of GPUs, now and at "
-		"every boot.",
+		"every boot. restore is what vgpumgr-sriov.service runs: those that are "
+		"wanted are enabled, each GPU as it comes, at most once for each load "
+		"of the driver.",
 		NULL,
 		NULL,
 		NULL
@@ -512,6 +566,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = command_parse(ctx, &argp, argc, argv, &s.args, err);
 	if (r)
 		return r < 0 ? r : 0;
+	if (s.args.verb == VERB_RESTORE)
+		return sriov_restore(ctx, err);
 	if (s.args.verb != VERB_STATUS && !ctx->dry_run)
 		r = context_start_jobs(ctx, &s.jobs, err);
 	if (r == 0)

@@ -3,18 +3,35 @@
 
 #include "cmd/view.h"
 
-/* Queues the switching of GPU's virtual functions to N_VFS (0: off) in a lane of its own,
- * in which one GPU's turn comes after another's. *RET_LOCK_FD is a lock file the job
- * holds: close it when the result is there. */
-int sriov_queue(struct context *ctx, struct jobs *jobs, const struct gpu *gpu,
-		uint32_t n_vfs, uint64_t tag, int *ret_lock_fd, struct error *err);
+/* How often sriov-manage is run for one GPU before it is given up. */
+#define SRIOV_TRIES 3
+
+struct sriov_request {
+	struct bdf gpu;
+	uint32_t n_vfs; /* 0: off */
+	uint32_t tries;
+};
+
+/* Queues the switching of a GPU's virtual functions in a lane of its own, in which one
+ * GPU's turn comes after another's, and notes down in run/vgpumgr that it was tried
+ * under this load of the driver. *RET_LOCK_FD is a lock file the job holds: close it when
+ * the result is there. */
+int sriov_queue(struct context *ctx, struct jobs *jobs,
+		const struct sriov_request *request, uint64_t tag, int *ret_lock_fd,
+		struct error *err);
+
+/* May a run that nobody asked for by hand switch GPU's virtual functions?  Once for each
+ * load of the driver, or its own rebinding, which fires the events that start such runs,
+ * would make a loop; and after a reload only while nvidia-vgpu-mgr is there. *RET_TRIES
+ * is 1 then, else SRIOV_TRIES. -EALREADY or -ESRCH where it may not. */
+int sriov_may_restore(struct context *ctx, const struct bdf *gpu, uint32_t *ret_tries,
+		      struct error *err);
+
+/* `sriov restore`: what is wanted or implied by what is saved, each GPU as it comes,
+ * within the settings' deadlines. 0 or ERROR_DRIFT with all said, or negative. */
+int sriov_restore(struct context *ctx, struct error *err);
 
 /* A lock file's descriptor of its own open file description, for what happens once at a
  * time on a host: beside the store, or in run/vgpumgr where that is on a file system that
  * went read-only. The caller closes it. */
 int host_open_lock(struct context *ctx, struct error *err);
-
-/* Its bytes. Those between are of records. */
-#define LOCK_SRIOV 0
-#define LOCK_RECONCILE ((int64_t)1 << 62)
-#define LOCK_PUBLISH   (LOCK_RECONCILE + 1)

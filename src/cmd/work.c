@@ -21,6 +21,22 @@ void works_free(struct work *works, size_t n)
 	free(works);
 }
 
+/* Keeps the GPU's virtual functions as they are. */
+static int share_gpu(int lock_fd, const struct bdf *gpu, struct error *err)
+{
+	int64_t byte = LOCK_GPUS + (int64_t)bdf_number(gpu);
+	char name[BDF_SIZE];
+	int r = lock_share(lock_fd, byte, clock_monotonic_ms(), err);
+
+	if (r != -ETIMEDOUT)
+		return r;
+	(void)error_set(err, ERROR_TIMEOUT, EBUSY,
+			"the virtual functions of its GPU %s are being switched",
+			bdf_format(gpu, name));
+	error_hint(err, "a sriov-manage that does not end shows in 'ps -ef'");
+	return -EBUSY;
+}
+
 int work_lock(struct context *ctx, struct work *work, struct error *err)
 {
 	_cleanup_(closep) int fd = store_open_lock(&ctx->place, err);
@@ -29,6 +45,8 @@ int work_lock(struct context *ctx, struct work *work, struct error *err)
 	if (fd < 0)
 		return fd;
 	r = lock_take(fd, work->vgpu->row, clock_monotonic_ms(), err);
+	if (r == 0)
+		r = share_gpu(fd, &work->vgpu->gpu, err);
 	if (r == 0)
 		work->lock_fd = TAKE_FD(fd);
 	return r;
@@ -45,12 +63,9 @@ static int find_lane(const struct context *ctx, struct jobs *jobs,
 		     const struct saved_vgpu *vgpu, uint64_t tag, uint32_t *ret,
 		     struct error *err)
 {
-	const struct bdf *gpu = &vgpu->gpu;
-	uint64_t address = (uint64_t)gpu->domain << 16 | (uint64_t)gpu->bus << 8 |
-			   (uint64_t)gpu->device << 3 | gpu->function;
+	uint64_t key = bdf_number(&vgpu->gpu) << 8 | tag % ctx->settings.creates_per_gpu;
 
-	return jobs_lane(jobs, address << 8 | tag % ctx->settings.creates_per_gpu, ret,
-			 err);
+	return jobs_lane(jobs, key, ret, err);
 }
 
 int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,

@@ -23,7 +23,8 @@ void works_free(struct work *works, size_t n);
 
 /* Takes the lock of the record's row: from here on others see it as in progress. Nobody
  * touches a device without it, and what the record says must be read after it is taken.
- * -ETIMEDOUT at once where another process has it. */
+ * -ETIMEDOUT at once where another process has it, -EBUSY where the virtual functions of
+ * its GPU are being switched. */
 int work_lock(struct context *ctx, struct work *work, struct error *err);
 void work_unlock(struct work *work);
 

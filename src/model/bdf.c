@@ -78,3 +78,9 @@ bool bdf_equal(const struct bdf *a, const struct bdf *b)
 {
 	return bdf_compare(a, b) == 0;
 }
+
+uint64_t bdf_number(const struct bdf *bdf)
+{
+	return (uint64_t)bdf->domain << 16 | (uint64_t)bdf->bus << 8 |
+	       (uint64_t)bdf->device << 3 | bdf->function;
+}

@@ -23,3 +23,6 @@ const char *bdf_format(const struct bdf *bdf, char buf[BDF_SIZE]);
 /* By domain, bus, device, function; as strcmp(). */
 int bdf_compare(const struct bdf *a, const struct bdf *b);
 bool bdf_equal(const struct bdf *a, const struct bdf *b);
+
+/* The address as one number of at most 48 bits, in the order of bdf_compare(). */
+uint64_t bdf_number(const struct bdf *bdf);

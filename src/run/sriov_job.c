@@ -17,10 +17,9 @@
 #include "util/lock.h"
 #include "util/text.h"
 
-#define LOCK_BYTE 0 /* as LOCK_SRIOV; the others belong to records */
-#define TRIES 3
-#define PAUSE_MS 1000
-#define LOOK_MS 100
+#define PAUSE_MS 1000 /* between two tries */
+#define GPU_LOCK_MS                                                                      \
+	5000 /* who makes a vGPU on a GPU that has VFs need not be waited for */
 
 DEFINE_CLEANUP(struct host *, host_free)
 
@@ -140,38 +139,17 @@ static int write_numvfs(int root_fd, const struct sriov_tool *tool,
 	return r;
 }
 
-/* Are the VFs there, each showing types, or gone if they shall be? */
-static bool is_done(const struct host *host, const struct gpu *gpu,
-		    const struct sriov_job *job)
+/* Whatever the program said: are the VFs there, or gone? */
+static int judge(int root_fd, const struct sriov_job *job, struct error *err)
 {
-	return gpu->n_vfs == job->n_vfs && gpu_ready_vfs(host, gpu) == gpu->n_vfs;
-}
+	_cleanup_(host_freep) struct host *host = NULL;
+	struct gpu *gpu;
+	int r = look(root_fd, job, &host, &gpu, err);
 
-/* Waits until it is done; no VF at all is no reason to wait. */
-static int judge(int root_fd, const struct sriov_job *job, int64_t deadline,
-		 struct error *err)
-{
-	for (;;) {
-		_cleanup_(host_freep) struct host *host = NULL;
-		struct gpu *gpu;
-		int r = look(root_fd, job, &host, &gpu, err);
-
-		if (r < 0)
-			return r;
-		if (is_done(host, gpu, job))
-			return 0;
-		if (job->n_vfs && !gpu->n_vfs)
-			return error_set(err, ERROR_SYSTEM, EIO, "it still has no VFs");
-		if (!job->n_vfs)
-			return error_set(err, ERROR_SYSTEM, EIO, "it still has %zu VFs",
-					 gpu->n_vfs);
-		if (clock_monotonic_ms() >= deadline)
-			return error_set(
-				err, ERROR_TIMEOUT, ETIMEDOUT,
-				"it has %zu of %u VFs, %zu of them show vGPU types",
-				gpu->n_vfs, job->n_vfs, gpu_ready_vfs(host, gpu));
-		clock_sleep_ms(LOOK_MS);
-	}
+	if (r < 0 || gpu->n_vfs == job->n_vfs)
+		return r;
+	return error_set(err, ERROR_SYSTEM, EIO, "it has %zu VFs, not %u", gpu->n_vfs,
+			 job->n_vfs);
 }
 
 /* One attempt: the program if the host has it, else the kernel's own file; then a look.
@@ -189,7 +167,7 @@ static int attempt(int root_fd, const struct sriov_tool *tool,
 		r = write_numvfs(root_fd, tool, job, err);
 	if (r == -ETIMEDOUT)
 		return r;
-	seen = judge(root_fd, job, deadline, &looked);
+	seen = judge(root_fd, job, &looked);
 	if (seen == 0)
 		return 0;
 	if (r < 0) {
@@ -206,18 +184,16 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 {
 	_cleanup_(host_freep) struct host *host = NULL;
 	struct gpu *gpu;
-	int try, r = look(root_fd, job, &host, &gpu, err);
+	uint32_t try;
+	int r = look(root_fd, job, &host, &gpu, err);
 
-	if (r < 0)
-		return r;
-	if (gpu->n_vfs == job->n_vfs)
-		return judge(root_fd, job, deadline,
-			     err); /* nothing to switch, only to await */
+	if (r < 0 || gpu->n_vfs == job->n_vfs)
+		return r; /* somebody else has switched them meanwhile */
 	r = refuse_busy(root_fd, host, gpu, err);
 	for (try = 1; r == 0; try++) {
 		r = attempt(root_fd, tool, job, lock_fd, deadline, err);
 		if (r == 0 || r == -ETIMEDOUT || err->kind == ERROR_PERMISSION ||
-		    try == TRIES || clock_monotonic_ms() + PAUSE_MS >= deadline)
+		    try >= job->tries || clock_monotonic_ms() + PAUSE_MS >= deadline)
 			return r;
 		clock_sleep_ms(PAUSE_MS);
 		r = 0;
@@ -225,17 +201,36 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 	return r;
 }
 
+/* The GPU before the host: who has to wait for the GPU keeps nobody else waiting. */
+static int take_locks(const struct sriov_job *job, int lock_fd, int64_t deadline,
+		      struct error *err)
+{
+	int64_t soon = clock_monotonic_ms() + GPU_LOCK_MS;
+	int r = lock_take(lock_fd, LOCK_GPUS + (int64_t)bdf_number(&job->gpu),
+			  soon < deadline ? soon : deadline, err);
+
+	if (r == -ETIMEDOUT)
+		return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+				 "a vGPU is being made on it, or a sriov-manage that was "
+				 "started for it has not ended");
+	if (r == 0)
+		r = lock_take(lock_fd, LOCK_SRIOV, deadline, err);
+	return r < 0 ? error_context(err, "wait for another run of sriov-manage") : 0;
+}
+
 int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
 		  int lock_fd, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ms() + (int64_t)job->timeout_s * 1000;
 	char name[BDF_SIZE];
-	int r = lock_take(lock_fd, LOCK_BYTE, deadline, err);
+	int r = take_locks(job, lock_fd, deadline, err);
 
-	if (r < 0)
-		(void)error_context(err, "wait for another run of sriov-manage");
-	else
+	if (r == 0) {
 		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
+		/* Also where the program still has the description: other GPUs must not
+		 * wait for one that hangs. */
+		lock_release(lock_fd, LOCK_SRIOV);
+	}
 	if (r < 0)
 		(void)error_context(err, "GPU %s", bdf_format(&job->gpu, name));
 	return r;

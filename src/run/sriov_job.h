@@ -10,7 +10,8 @@
 struct sriov_job {
 	struct bdf gpu;
 	uint32_t n_vfs;	    /* how many there shall be; 0 switches them off */
-	uint32_t timeout_s; /* for the lock, the program and the types, together */
+	uint32_t timeout_s; /* for the locks and the program, together */
+	uint32_t tries;	    /* how often the program is run at most */
 };
 
 /* The program that does it, and where it is executed from. Borrowed. */
@@ -23,10 +24,11 @@ struct sriov_tool {
 int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
 		      struct error *err);
 
-/* Switches, one GPU at a time on a host (a lock that the program inherits), and judges by
- * sysfs alone: that many VFs, all of them showing vGPU types, within the deadline.
- * Refuses a PF that has a vGPU (ERROR_CONFLICT) or whose VFs somebody holds
- * (ERROR_IN_USE). A PF that the program left without a driver is bound again. LOCK_FD is
- * a lock file's descriptor of its own open file description. Blocks. */
+/* Switches, one GPU at a time on a host, and judges by sysfs alone: that many VFs.
+ * Whether they show vGPU types yet is not asked. Refuses a PF that has a vGPU
+ * (ERROR_CONFLICT) or whose VFs somebody holds (ERROR_IN_USE). A PF that the program left
+ * without a driver is bound again. LOCK_FD is a lock file's descriptor of its own open
+ * file description, which the program inherits: one that is left running past the
+ * deadline goes on holding the byte of its GPU, but no longer LOCK_SRIOV. Blocks. */
 int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
 		  int lock_fd, struct error *err);

@@ -30,23 +30,22 @@ int lock_peek(int dirfd, const char *dir, const char *name)
 				   O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-static struct flock on_byte(int64_t byte)
+static struct flock on_byte(short type, int64_t byte)
 {
 	return (struct flock){
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+		.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
 	};
 }
 
-int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)
+static int take(int fd, struct flock lock, int64_t deadline, struct error *err)
 {
-	struct flock lock = on_byte(byte);
 
 	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN && errno != EACCES)
 			return error_set(err, ERROR_SYSTEM, errno, "take lock %lld",
-					 (long long)byte);
+					 (long long)lock.l_start);
 		if (clock_monotonic_ms() >= deadline)
 			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
 					 "another operation still holds the lock");
@@ -55,9 +54,33 @@ int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)
 	return 0;
 }
 
+int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)
+{
+	return take(fd, on_byte(F_WRLCK, byte), deadline, err);
+}
+
+int lock_share(int fd, int64_t byte, int64_t deadline, struct error *err)
+{
+	return take(fd, on_byte(F_RDLCK, byte), deadline, err);
+}
+
+void lock_release(int fd, int64_t byte)
+{
+	struct flock lock = on_byte(F_UNLCK, byte);
+
+	(void)fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 bool lock_is_held(int fd, int64_t byte)
 {
-	struct flock lock = on_byte(byte);
+	struct flock lock = on_byte(F_WRLCK, byte);
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+bool lock_is_exclusive(int fd, int64_t byte)
+{
+	struct flock lock = on_byte(F_RDLCK, byte);
 
 	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }

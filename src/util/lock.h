@@ -10,6 +10,14 @@
  * descriptor of that description, in whatever process, and so tell an operation that is
  * in progress from one whose processes have all died. */
 
+/* What the bytes of vgpumgr's lock file stand for; those from 1 on, for rows of the
+ * record. One that switches a GPU's virtual functions takes the byte of that GPU alone;
+ * who makes or removes vGPUs on it shares it. */
+#define LOCK_SRIOV 0 /* virtual functions are switched, one GPU at a time on a host */
+#define LOCK_GPUS ((int64_t)1 << 61) /* and a GPU's address */
+#define LOCK_RECONCILE ((int64_t)1 << 62)
+#define LOCK_PUBLISH (LOCK_RECONCILE + 1)
+
 /* Opens DIRFD/NAME for locking, made with mode 0600 where it is missing. Each call gives
  * a description of its own, as each lock needs one. The caller closes it. */
 int lock_open(int dirfd, const char *name, struct error *err);
@@ -22,5 +30,12 @@ int lock_peek(int dirfd, const char *dir, const char *name);
  */
 int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err);
 
-/* Does somebody hold byte BYTE?  The caller's own FD does not count. */
+/* Likewise, beside others who share it: it keeps those out who take it alone. */
+int lock_share(int fd, int64_t byte, int64_t deadline, struct error *err);
+
+/* Lets go of byte BYTE for every process that has FD's description open. */
+void lock_release(int fd, int64_t byte);
+
+/* Does somebody hold byte BYTE, alone or not?  The caller's own FD does not count. */
 bool lock_is_held(int fd, int64_t byte);
+bool lock_is_exclusive(int fd, int64_t byte); /* by lock_take(), not by lock_share() */

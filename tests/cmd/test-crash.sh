@@ -35,7 +35,7 @@ state_shown() {
 
 # --- killed while the kernel makes it
 small
-ctl delay create 1 1500
+ctl delay create 1 3000
 background create A40-24A --vm a --uuid $U1
 t 'the intent is recorded before the kernel is done' until_true 5 in_state $U1 creating
 t 'the device is not finished yet' fails test -e "$sys/bus/mdev/devices/$U1/mdev_type"
@@ -43,7 +43,7 @@ kill -9 "$pid"
 wait "$pid" 2>/dev/null
 expect 0 'while the write goes on, list works' list
 is "$(state_shown $U1)" creating 'and shows it as creating'
-run reconcile
+run reconcile --timeout 1
 is "$(counter create) $(state_of $U1)" '1 creating' 'reconcile leaves it alone while its writer lives'
 t 'the writer finishes its work' until_true 10 test -e "$sys/bus/mdev/devices/$U1/mdev_type"
 t 'and ends' until_true 5 no_family
@@ -55,13 +55,13 @@ is "$(counter create)" 1 'it was made once'
 
 # all of it killed: the kernel goes on without a writer
 small
-ctl delay create 1 1000
+ctl delay create 1 3000
 background create A40-24A --vm a --uuid $U1
 until_true 5 in_state $U1 creating
 sleep 0.3
 kill_family
 is "$(state_of $U1)" creating 'with all of its processes killed, the record says creating'
-run reconcile
+run reconcile --timeout 1
 is "$(state_of $U1)" creating 'while the kernel is at it, reconcile leaves it alone'
 until_true 10 no_family # a killed writer ends when the kernel has answered it
 expect 0 'reconcile makes it live' reconcile --timeout 20
@@ -173,7 +173,7 @@ t "soon after it (took $took/100 s)" [ $took -ge 90 -a $took -lt 300 ]
 says 'it tells how to go on' 'hint: .*repeat'
 is "$(state_of $U1)" creating 'it leaves the record as creating'
 is "$(state_shown $U1)" creating 'list shows that'
-run reconcile
+run reconcile --timeout 1
 is "$(counter create)" 1 'reconcile leaves it alone: it is in progress'
 expect 9 'a repeat with a short deadline exits 9, too' create A40-24A --vm a --timeout 1
 expect 5 'another profile for the same slot is a conflict all the same' create A40-24Q --vm a

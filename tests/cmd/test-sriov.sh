@@ -232,8 +232,9 @@ took=$(($(hundredths) - started))
 t "at the deadline (took $took/100 s)" [ $took -ge 90 -a $took -lt 400 ]
 says 'it is left running, and which GPU' 'left running' "$G1"
 t 'it is' pgrep -f "$manage"
-expect 9 'another GPU has to wait for it' sriov enable $G2 --timeout 1
-is "$(pgrep -fc "$manage")" 1 'one at a time on a host'
+expect 9 'another for the same GPU is not started' sriov enable $G1 --timeout 1
+says 'that is said' 'sriov-manage.* has not ended'
+is "$(pgrep -fc "$manage")" 1 'it is the only one'
 ctl sriov-manage normal
 t 'it ends its work' until_true 10 fails pgrep -f "$manage"
 is "$(vfs $G1)" 4 'and was never signalled: the VFs are on'
@@ -244,13 +245,18 @@ is "$(both)" '4 4' 'all are on'
 must sriov disable all
 must sriov enable $G1
 ctl sriov-manage hang
-run sriov enable $G2 --timeout 1
+timeout 60 "$vgpumgr" --root "$root" sriov enable $G2 --timeout 20 >"$top/fg.out" 2>&1 &
+enabling=$!
+t 'sriov-manage is at work on one GPU' until_true 5 pgrep -f "$manage"
 timeout 60 "$vgpumgr" --root "$root" sriov disable $G1 --timeout 20 >"$top/bg.out" 2>"$top/bg.err" &
 waiting=$!
 sleep 0.5
 t 'disable waits for the other GPU' kill -0 $waiting
+is "$(pgrep -fc "$manage")" 1 'one at a time on a host'
 foreign $F 0000:67:00.4 A40-24A
 ctl sriov-manage normal
+wait $enabling
+is $? 0 'the other GPU is done'
 wait $waiting
 is $? 5 'a vGPU that was made meanwhile: disable is refused'
 is "$(kernel | cut -d' ' -f1)" $F 'the vGPU lives'

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cmd/reconcile.h"
+#include "cmd/sriov.h"
+#include "sysfs/sysfs.h"
+#include "util/clock.h"
+#include "util/lock.h"
+
+/* The GPUs of a run: how far each is on its way, what it is waited for, and who switches
+ * its virtual functions. */
+
+bool reconcile_covers(const struct reconcile *rc, const struct bdf *gpu)
+{
+	size_t i;
+
+	if (rc->have_gpu && !bdf_equal(&rc->gpu, gpu))
+		return false;
+	for (i = 0; rc->is_chosen && i < rc->view.saved->n_vgpus; i++)
+		if (!rc->items[i].left_out &&
+		    bdf_equal(&rc->view.saved->vgpus[i].gpu, gpu))
+			return true;
+	return !rc->is_chosen;
+}
+
+struct gpu_task *reconcile_find_task(const struct reconcile *rc, const struct bdf *gpu)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++)
+		if (bdf_equal(&rc->tasks[i].ready.gpu, gpu))
+			return &rc->tasks[i];
+	return NULL;
+}
+
+/* Whoever holds the GPU's byte alone is switching its virtual functions. */
+static bool is_busy(const struct reconcile *rc, const struct bdf *gpu)
+{
+	return rc->lock_fd >= 0 &&
+	       lock_is_exclusive(rc->lock_fd, LOCK_GPUS + (int64_t)bdf_number(gpu));
+}
+
+/* While somebody switches virtual functions, here or in another process, those of the
+ * other GPUs wait for their turn. A run of sriov-manage has a deadline of its own. */
+static bool is_halted(const struct reconcile *rc, const struct ready *ready)
+{
+	return ready->step <= READY_VFS && rc->lock_fd >= 0 &&
+	       lock_is_held(rc->lock_fd, LOCK_SRIOV);
+}
+
+static int need(struct reconcile *rc, const struct bdf *gpu, struct error *err)
+{
+	struct gpu_task *grown, *task = reconcile_find_task(rc, gpu);
+
+	if (!task) {
+		grown = reallocarray(rc->tasks, rc->n_tasks + 1, sizeof(*grown));
+		if (!grown)
+			return error_set(err, ERROR_SYSTEM, ENOMEM, "reconcile");
+		rc->tasks = grown;
+		task = &grown[rc->n_tasks++];
+		*task = (struct gpu_task){ .lock_fd = -1 };
+		task->ready = ready_start(rc->view.host, gpu, is_busy(rc, gpu),
+					  clock_monotonic_ms());
+	}
+	task->needed = true;
+	return 0;
+}
+
+/* Can time bring what this one lacks? */
+static bool may_come(const struct verdict *v)
+{
+	switch (v->reason) {
+	case REASON_GPU_ABSENT:
+	case REASON_NO_DRIVER:
+	case REASON_OTHER_DRIVER:
+	case REASON_SRIOV_OFF:
+	case REASON_NO_TYPES:
+	case REASON_NO_FREE_VF:
+		return true;
+	default:
+		return v->action == ACTION_CREATE || v->action == ACTION_MOVE ||
+		       v->action == ACTION_ROLL_FORWARD;
+	}
+}
+
+/* Are virtual functions wanted on the GPU of this record, for what is saved on it? */
+static bool implies_vfs(const struct saved_vgpu *v)
+{
+	return v->state != SAVED_STOPPED && !bdf_equal(&v->vf, &v->gpu);
+}
+
+static int need_all(struct reconcile *rc, struct error *err)
+{
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
+		const struct item *item = &rc->items[i];
+
+		if (!item->left_out && !item->work.queued &&
+		    (rc->what & DO_VGPUS ? may_come(&item->verdict)
+					 : implies_vfs(&saved->vgpus[i])))
+			r = need(rc, &saved->vgpus[i].gpu, err);
+	}
+	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus && r == 0; i++)
+		if (saved->gpus[i].wanted_vfs &&
+		    reconcile_covers(rc, &saved->gpus[i].bdf))
+			r = need(rc, &saved->gpus[i].bdf, err);
+	return r;
+}
+
+int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++) {
+		struct gpu_task *task = &rc->tasks[i];
+		char name[BDF_SIZE];
+
+		task->needed = false;
+		if (ready_look(&task->ready, rc->view.host, is_busy(rc, &task->ready.gpu),
+			       is_halted(rc, &task->ready), clock_monotonic_ms()) &&
+		    rc->boot && task->ready.step != READY_DONE)
+			note(ctx, "GPU %s: waits for %s now",
+			     bdf_format(&task->ready.gpu, name),
+			     ready_step_words(task->ready.step));
+	}
+	return need_all(rc, err);
+}
+
+/* How long the GPU may take for the step it is at, in ms. */
+static int64_t limit_of(const struct context *ctx, const struct reconcile *rc,
+			const struct gpu_task *task)
+{
+	const struct settings *s = &ctx->settings;
+	uint32_t seconds = rc->wait_s;
+
+	/* What this run has switched itself is awaited in any case, and so is whoever is
+	 * about to switch. */
+	if ((task->ready.step == READY_TYPES && task->tried && task->r == 0) ||
+	    is_busy(rc, &task->ready.gpu))
+		return (int64_t)context_sriov_timeout(ctx) * 1000;
+	if (rc->boot)
+		seconds = s->wait_s[task->ready.step];
+	if (rc->boot && task->ready.step == READY_DRIVER &&
+	    !sysfs_exists(ctx->root_fd, "sys/module/nvidia") &&
+	    s->wait_no_driver_s < seconds)
+		seconds = s->wait_no_driver_s;
+	return (int64_t)seconds * 1000;
+}
+
+static bool is_awaited(struct context *ctx, const struct reconcile *rc,
+		       const struct gpu_task *task)
+{
+	int64_t limits[READY_STEPS] = { 0 };
+
+	/* Nobody else will bring virtual functions that this run could not. */
+	if (task->tried && (!task->done || task->r < 0) && task->ready.step <= READY_VFS)
+		return !task->done;
+	if (!(rc->what & DO_VGPUS) && task->ready.step > READY_VFS)
+		return false;
+	limits[task->ready.step] = limit_of(ctx, rc, task);
+	return ready_is_awaited(&task->ready, limits, clock_monotonic_ms());
+}
+
+bool reconcile_is_settled(struct context *ctx, const struct reconcile *rc,
+			  const struct bdf *gpu)
+{
+	const struct gpu_task *task = reconcile_find_task(rc, gpu);
+
+	if (!task)
+		return true;
+	if (task->tried && !task->done)
+		return false;
+	return !is_awaited(ctx, rc, task);
+}
+
+bool reconcile_is_waiting(struct context *ctx, const struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++) {
+		const struct gpu_task *task = &rc->tasks[i];
+
+		if (task->needed && !(task->tried && !task->done) &&
+		    is_awaited(ctx, rc, task))
+			return true;
+	}
+	return false;
+}
+
+static void try_gpu(struct context *ctx, struct reconcile *rc, const struct gpu *gpu,
+		    size_t index)
+{
+	struct gpu_task *task = &rc->tasks[index];
+	struct sriov_request request = { .gpu = gpu->bdf,
+					 .n_vfs = gpu->total_vfs,
+					 .tries = SRIOV_TRIES };
+	int r = rc->boot ? sriov_may_restore(ctx, &gpu->bdf, &request.tries, &task->err)
+			 : 0;
+
+	task->tried = true;
+	if (r == 0)
+		r = sriov_queue(ctx, rc->jobs, &request, SRIOV_TAG + index,
+				&task->lock_fd, &task->err);
+	task->done = r < 0;
+	task->r = r;
+}
+
+int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	const struct host *host = rc->view.host;
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+	int r = 0;
+
+	if (!(rc->what & DO_VFS))
+		return 0;
+	for (i = 0; i < host->n_gpus && r == 0; i++) {
+		const struct gpu *gpu = &host->gpus[i];
+		const struct gpu_task *task = reconcile_find_task(rc, &gpu->bdf);
+
+		if (!reconcile_covers(rc, &gpu->bdf) || (task && task->tried) ||
+		    !plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
+				      saved->n_gpus))
+			continue;
+		r = need(rc, &gpu->bdf, err);
+		if (r == 0)
+			try_gpu(ctx, rc, gpu,
+				(size_t)(reconcile_find_task(rc, &gpu->bdf) - rc->tasks));
+	}
+	return r;
+}

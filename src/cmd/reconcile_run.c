@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/reconcile.h"
+#include "cmd/sriov.h"
+#include "sysfs/sysfs.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/lock.h"
+
+/* A udev rule makes this file when a parent of vGPUs has appeared. */
+#define LATE_FILE "run/vgpumgr/late"
+
+#define QUIET_MS                                                                         \
+	1000 /* after this long without another, all that came at once is there */
+#define LONGEST_MS 5000
+#define LOOK_MS 100
+#define LOOKS_AGAIN 3 /* for what others were at work on */
+
+static void drop_pass(struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; rc->items && i < rc->view.saved->n_vgpus; i++)
+		close_fd(rc->items[i].work.lock_fd);
+	free(rc->items);
+	rc->items = NULL;
+	saved_free(rc->view.saved);
+	rc->view.saved = NULL;
+}
+
+void reconcile_end(struct reconcile *rc)
+{
+	size_t i;
+
+	drop_pass(rc);
+	for (i = 0; i < rc->n_tasks; i++)
+		close_fd(rc->tasks[i].lock_fd);
+	free(rc->tasks);
+	close_fd(rc->lock_fd);
+	jobs_free(rc->jobs);
+	store_close(rc->store);
+	view_close(&rc->view);
+}
+
+/* A second reconcile waits for the first and then finds nothing to do. One that has only
+ * part of the record in view goes beside it: each vGPU has a lock of its own. */
+static int take_turn(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
+	int r;
+
+	if (ctx->dry_run)
+		return 0;
+	rc->lock_fd = host_open_lock(ctx, err);
+	if (rc->lock_fd < 0)
+		return rc->lock_fd;
+	if (rc->is_chosen || !(rc->what & DO_VGPUS))
+		return 0;
+	r = lock_take(rc->lock_fd, LOCK_RECONCILE, deadline, err);
+	return r < 0 ? error_context(err, "wait for another reconcile") : 0;
+}
+
+static int open_record(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	bool writes = !ctx->dry_run && rc->what & DO_VGPUS;
+	int r = store_open(&ctx->place, writes ? STORE_WRITE : STORE_READ,
+			   context_timeout(ctx) * 1000, &rc->store, err);
+
+	if (r < 0)
+		return r;
+	store_set_actor(rc->store, ctx->actor);
+	r = take_turn(ctx, rc, err);
+	return r == 0 ? store_quick_check(rc->store, err) : r;
+}
+
+/* Was another process at work on this one, now or when its turn came? */
+static bool is_contended(const struct reconcile *rc, size_t i)
+{
+	const struct item *item = &rc->items[i];
+	const struct work *w = &item->work;
+
+	if (item->left_out || item->verdict.state == STATE_STUCK)
+		return false;
+	if (w->done)
+		return (w->r == -ESTALE || w->r == -ETIMEDOUT) && w->lock_fd < 0 &&
+		       !w->hanging;
+	return item->verdict.reason == REASON_IN_PROGRESS;
+}
+
+/* Waits until nobody else is at work on what the call is about. True where somebody was,
+ * so that it is to be looked at again. */
+static bool wait_for_others(const struct reconcile *rc, int64_t deadline)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; rc->what & DO_VGPUS && i < rc->view.saved->n_vgpus; i++) {
+		if (!is_contended(rc, i))
+			continue;
+		any = true;
+		while (lock_is_held(rc->lock_fd, rc->view.saved->vgpus[i].row) &&
+		       clock_monotonic_ms() < deadline)
+			clock_sleep_ms(LOOK_MS);
+	}
+	return any && clock_monotonic_ms() < deadline;
+}
+
+/* Has something appeared that no look of this pass need have seen?  Then what comes with
+ * it is awaited: a driver that is loaded registers all its functions within moments. */
+static bool has_appeared(const struct context *ctx, const struct reconcile *rc)
+{
+	int64_t now = clock_monotonic_ms(), quiet_at = now + QUIET_MS,
+		latest = now + LONGEST_MS;
+
+	if (!rc->boot || !(rc->what & DO_VGPUS) ||
+	    unlinkat(ctx->root_fd, LATE_FILE, 0) < 0)
+		return false;
+	while ((now = clock_monotonic_ms()) < quiet_at && now < latest) {
+		if (unlinkat(ctx->root_fd, LATE_FILE, 0) == 0)
+			quiet_at = now + QUIET_MS;
+		clock_sleep_ms(LOOK_MS);
+	}
+	return true;
+}
+
+/* What it did counts also when another pass follows. */
+static void count_pass(struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
+		const struct item *item = &rc->items[i];
+		bool made = item->work.done && item->work.r == 0;
+
+		rc->before.created += made && !item->moved;
+		rc->before.moved += item->moved && (made || !item->work.queued);
+	}
+}
+
+static int do_pass(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	struct error inner;
+	bool must;
+	int r = store_load(rc->store, &rc->view.saved, err);
+
+	if (r == 0)
+		r = reconcile_do(ctx, rc, err);
+	if (r < 0 || ctx->dry_run)
+		return r;
+	if (reconcile_settle(rc, &must, &inner) < 0) {
+		warning("what was done could not be written down: %s", inner.message);
+		rc->must_be_written = rc->must_be_written || must;
+	}
+	return 0;
+}
+
+int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
+	int r, again = 0;
+
+	(void)clock_now(rc->view.as_of, sizeof(rc->view.as_of));
+	(void)has_appeared(ctx, rc); /* this run's reason is taken up by it */
+	r = open_record(ctx, rc, err);
+	while (r == 0) {
+		r = do_pass(ctx, rc, err);
+		if (r < 0 || ctx->dry_run)
+			return r;
+		if (!has_appeared(ctx, rc) &&
+		    (again++ == LOOKS_AGAIN || !wait_for_others(rc, deadline)))
+			return 0;
+		count_pass(rc);
+		drop_pass(rc);
+	}
+	return r;
+}

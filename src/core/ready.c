@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/ready.h"
+
+#include <string.h>
+
+/* NVIDIA's sriov-manage binds the GPU to it for a moment. */
+#define PASSING_DRIVER "pci-pf-stub"
+
+enum ready_step ready_step(const struct host *host, const struct bdf *bdf, bool busy)
+{
+	const struct gpu *gpu = host_find_gpu(host, bdf);
+
+	if (!gpu)
+		return READY_DRIVER;
+	if (gpu->excluded)
+		return READY_DONE;
+	if (!gpu->driver[0] || !strcmp(gpu->driver, PASSING_DRIVER))
+		return READY_DRIVER;
+	if (strcmp(gpu->driver, "nvidia") || gpu->is_parent)
+		return READY_DONE;
+	if (!gpu->n_vfs)
+		return READY_VFS;
+	return busy || gpu_ready_vfs(host, gpu) < gpu->n_vfs ? READY_TYPES : READY_DONE;
+}
+
+struct ready ready_start(const struct host *host, const struct bdf *bdf, bool busy,
+			 int64_t now)
+{
+	struct ready ready = { .gpu = *bdf };
+
+	(void)ready_look(&ready, host, busy, false, now);
+	ready.since = now;
+	return ready;
+}
+
+bool ready_look(struct ready *ready, const struct host *host, bool busy, bool halted,
+		int64_t now)
+{
+	const struct gpu *gpu = host_find_gpu(host, &ready->gpu);
+	struct ready is = { .gpu = ready->gpu,
+			    .step = ready_step(host, &ready->gpu, busy),
+			    .n_vfs = gpu ? gpu->n_vfs : 0,
+			    .n_types = gpu ? gpu_ready_vfs(host, gpu) : 0,
+			    .since = now };
+	bool further = is.step > ready->step ||
+		       (is.step == ready->step &&
+			(is.n_vfs > ready->n_vfs || is.n_types > ready->n_types));
+
+	if (!further && !halted)
+		is.since = ready->since;
+	*ready = is;
+	return further;
+}
+
+bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_STEPS],
+		      int64_t now)
+{
+	return ready->step != READY_DONE && now - ready->since < limits_ms[ready->step];
+}
+
+const char *ready_step_words(enum ready_step step)
+{
+	static const char *const words[] = {
+		[READY_DRIVER] = "its driver",
+		[READY_VFS] = "its virtual functions",
+		[READY_TYPES] = "its vGPU types",
+		[READY_DONE] = "nothing",
+	};
+
+	return words[step];
+}
