@@ -23,6 +23,7 @@ struct item {
 struct gpu_task {
 	struct ready ready;
 	bool needed; /* something is still to be done on it */
+	bool bound;  /* its driver was put back, see sriov_was_cut_short() */
 	bool tried, done;
 	int lock_fd;
 	int r;
@@ -97,6 +98,10 @@ int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct err
 
 /* Queues the switching of virtual functions where they are wanted and off. */
 int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Takes over what became of it. */
+void reconcile_take_switched(struct context *ctx, struct gpu_task *task,
+			     const struct job_result *result);
 
 /* Is the GPU as ready as it gets within its deadlines? */
 bool reconcile_is_settled(struct context *ctx, const struct reconcile *rc,

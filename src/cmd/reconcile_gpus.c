@@ -5,6 +5,7 @@
 #include "cmd/reconcile.h"
 #include "cmd/sriov.h"
 #include "sysfs/sysfs.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/lock.h"
 
@@ -191,22 +192,66 @@ bool reconcile_is_waiting(struct context *ctx, const struct reconcile *rc)
 	return false;
 }
 
-static void try_gpu(struct context *ctx, struct reconcile *rc, const struct gpu *gpu,
-		    size_t index)
+static void try_gpu(struct context *ctx, struct reconcile *rc,
+		    const struct sriov_request *request)
 {
-	struct gpu_task *task = &rc->tasks[index];
+	struct gpu_task *task = reconcile_find_task(rc, &request->gpu);
+
+	task->tried = true;
+	task->r = sriov_queue(ctx, rc->jobs, request,
+			      SRIOV_TAG + (uint64_t)(task - rc->tasks), &task->lock_fd,
+			      &task->err);
+	task->done = task->r < 0;
+}
+
+static void enable(struct context *ctx, struct reconcile *rc, const struct gpu *gpu)
+{
+	struct gpu_task *task = reconcile_find_task(rc, &gpu->bdf);
 	struct sriov_request request = { .gpu = gpu->bdf,
 					 .n_vfs = gpu->total_vfs,
 					 .tries = SRIOV_TRIES };
 	int r = rc->boot ? sriov_may_restore(ctx, &gpu->bdf, &request.tries, &task->err)
 			 : 0;
 
-	task->tried = true;
-	if (r == 0)
-		r = sriov_queue(ctx, rc->jobs, &request, SRIOV_TAG + index,
-				&task->lock_fd, &task->err);
-	task->done = r < 0;
+	if (r == 0) {
+		try_gpu(ctx, rc, &request);
+		return;
+	}
+	task->tried = task->done = true;
 	task->r = r;
+}
+
+void reconcile_take_switched(struct context *ctx, struct gpu_task *task,
+			     const struct job_result *result)
+{
+	close_fd(TAKE_FD(task->lock_fd));
+	if (result->r != -ETIMEDOUT)
+		sriov_finished(ctx, &task->ready.gpu);
+	task->done = true;
+	task->r = result->r;
+	task->err = result->err;
+	if (task->bound && task->ready.step == READY_DRIVER)
+		task->tried = false; /* it has its driver, and can be switched */
+}
+
+/* A sriov-manage that was left running, or whose vgpumgr died, may have left the GPU
+ * without a driver since. */
+static void bind_again(struct context *ctx, struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++) {
+		struct gpu_task *task = &rc->tasks[i];
+		struct sriov_request request = { .gpu = task->ready.gpu,
+						 .bind_only = true };
+
+		if (!task->needed || task->tried || task->bound ||
+		    task->ready.step != READY_DRIVER || is_busy(rc, &task->ready.gpu) ||
+		    !sriov_was_cut_short(ctx, &task->ready.gpu))
+			continue;
+		task->bound = true;
+		try_gpu(ctx, rc, &request);
+	}
 }
 
 int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err)
@@ -228,8 +273,9 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 			continue;
 		r = need(rc, &gpu->bdf, err);
 		if (r == 0)
-			try_gpu(ctx, rc, gpu,
-				(size_t)(reconcile_find_task(rc, &gpu->bdf) - rc->tasks));
+			enable(ctx, rc, gpu);
 	}
+	if (r == 0)
+		bind_again(ctx, rc);
 	return r;
 }

@@ -345,10 +345,7 @@ static const struct bdf *take_result(struct context *ctx, struct reconcile *rc,
 		return NULL;
 	}
 	task = &rc->tasks[result->tag - SRIOV_TAG];
-	task->done = true;
-	task->r = result->r;
-	task->err = result->err;
-	close_fd(TAKE_FD(task->lock_fd));
+	reconcile_take_switched(ctx, task, result);
 	return &task->ready.gpu;
 }
 

@@ -329,6 +329,8 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 		t->done = true;
 		t->r = result.r;
 		t->err = result.err;
+		if (result.r != -ETIMEDOUT)
+			sriov_finished(ctx, &t->gpu->bdf);
 		close_fd(TAKE_FD(t->lock_fd)); /* the next GPU's turn needs the lock */
 		(void)bdf_format(&t->gpu->bdf, name);
 		if (result.r == 0)

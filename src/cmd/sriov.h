@@ -10,6 +10,7 @@ struct sriov_request {
 	struct bdf gpu;
 	uint32_t n_vfs; /* 0: off */
 	uint32_t tries;
+	bool bind_only;
 };
 
 /* Queues the switching of a GPU's virtual functions in a lane of its own, in which one
@@ -19,6 +20,13 @@ struct sriov_request {
 int sriov_queue(struct context *ctx, struct jobs *jobs,
 		const struct sriov_request *request, uint64_t tag, int *ret_lock_fd,
 		struct error *err);
+
+/* Notes down that the switching has come to an end, well or not. */
+void sriov_finished(struct context *ctx, const struct bdf *gpu);
+
+/* Was GPU being switched by vgpumgr, under this load of the driver, when that was cut
+ * short?  Then it is vgpumgr's to bind it again, if it has no driver. */
+bool sriov_was_cut_short(struct context *ctx, const struct bdf *gpu);
 
 /* May a run that nobody asked for by hand switch GPU's virtual functions?  Once for each
  * load of the driver, or its own rebinding, which fires the events that start such runs,

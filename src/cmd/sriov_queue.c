@@ -20,6 +20,7 @@
 
 #define MARK "sriov-%s" /* in RUN_DIR, by the GPU's address */
 #define MARK_SIZE 128
+#define FINISHED " finished"
 #define DRIVER_DIR "sys/bus/pci/drivers/nvidia"
 #define VGPU_MGR "nvidia-vgpu-mgr"
 
@@ -66,14 +67,23 @@ static bool read_mark(struct context *ctx, const char *gpu, char ret[MARK_SIZE])
 	return !strncmp(ret, boot_id, strlen(boot_id)); /* where /run outlives a boot */
 }
 
-/* Without it, it may be tried once too often, which is not worth failing for. */
-static void write_mark(struct context *ctx, const struct bdf *gpu)
+static bool is_of_this_load(struct context *ctx, const char *mark)
 {
-	char file[64], name[BDF_SIZE], text[MARK_SIZE];
+	char is[MARK_SIZE];
+	size_t length = strlen(make_mark(ctx, is));
+
+	return !strncmp(mark, is, length) && (!mark[length] || mark[length] == ' ');
+}
+
+/* Without it, it may be tried once too often, which is not worth failing for. */
+static void write_mark(struct context *ctx, const struct bdf *gpu, const char *end)
+{
+	char file[64], name[BDF_SIZE], mark[MARK_SIZE], text[MARK_SIZE + 16];
 	struct error err;
 
 	(void)snprintf(file, sizeof(file), MARK, bdf_format(gpu, name));
-	if (publish_run_file(ctx->root_fd, file, make_mark(ctx, text), &err) < 0)
+	(void)snprintf(text, sizeof(text), "%s%s", make_mark(ctx, mark), end);
+	if (publish_run_file(ctx->root_fd, file, text, &err) < 0)
 		warning("%s", err.message);
 }
 
@@ -116,7 +126,8 @@ int sriov_queue(struct context *ctx, struct jobs *jobs,
 	job.sriov.n_vfs = request->n_vfs;
 	job.sriov.tries = request->tries;
 	job.sriov.timeout_s = context_sriov_timeout(ctx);
-	write_mark(ctx, &request->gpu);
+	job.sriov.bind_only = request->bind_only;
+	write_mark(ctx, &request->gpu, "");
 	if (r == 0)
 		r = jobs_add(jobs, &job, fd, err);
 	if (r < 0)
@@ -126,17 +137,30 @@ int sriov_queue(struct context *ctx, struct jobs *jobs,
 	return r;
 }
 
+void sriov_finished(struct context *ctx, const struct bdf *gpu)
+{
+	write_mark(ctx, gpu, FINISHED);
+}
+
+bool sriov_was_cut_short(struct context *ctx, const struct bdf *gpu)
+{
+	char was[MARK_SIZE], name[BDF_SIZE];
+
+	return read_mark(ctx, bdf_format(gpu, name), was) && is_of_this_load(ctx, was) &&
+	       !strstr(was, FINISHED);
+}
+
 int sriov_may_restore(struct context *ctx, const struct bdf *gpu, uint32_t *ret_tries,
 		      struct error *err)
 {
-	char is[MARK_SIZE], was[MARK_SIZE], name[BDF_SIZE];
+	char was[MARK_SIZE], name[BDF_SIZE];
 
 	*ret_tries = SRIOV_TRIES;
 	(void)bdf_format(gpu, name);
 	if (!read_mark(ctx, name, was))
 		return 0; /* the first time since the host was booted */
 	*ret_tries = 1;
-	if (!strcmp(was, make_mark(ctx, is))) {
+	if (is_of_this_load(ctx, was)) {
 		(void)error_set(err, ERROR_DRIFT, EALREADY,
 				"GPU %s: its virtual functions are off, and were "
 				"switched already since its driver was loaded",

@@ -225,7 +225,9 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	char name[BDF_SIZE];
 	int r = take_locks(job, lock_fd, deadline, err);
 
-	if (r == 0) {
+	if (r == 0 && job->bind_only)
+		rebind(root_fd, job);
+	else if (r == 0) {
 		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
 		/* Also where the program still has the description: other GPUs must not
 		 * wait for one that hangs. */

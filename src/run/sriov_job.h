@@ -12,6 +12,7 @@ struct sriov_job {
 	uint32_t n_vfs;	    /* how many there shall be; 0 switches them off */
 	uint32_t timeout_s; /* for the locks and the program, together */
 	uint32_t tries;	    /* how often the program is run at most */
+	bool bind_only;	    /* nothing but bind the PF to nvidia, if it has no driver */
 };
 
 /* The program that does it, and where it is executed from. Borrowed. */
@@ -24,7 +25,8 @@ struct sriov_tool {
 int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
 		      struct error *err);
 
-/* Switches, one GPU at a time on a host, and judges by sysfs alone: that many VFs.
+/* BIND_ONLY is for a PF that an earlier run of ours has left without a driver.
+ * Else: switches, one GPU at a time on a host, and judges by sysfs alone: that many VFs.
  * Whether they show vGPU types yet is not asked. Refuses a PF that has a vGPU
  * (ERROR_CONFLICT) or whose VFs somebody holds (ERROR_IN_USE). A PF that the program left
  * without a driver is bound again. LOCK_FD is a lock file's descriptor of its own open
