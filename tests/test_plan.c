@@ -250,6 +250,18 @@ static void at_work_and_stuck(struct scene *s)
 	at_work(s);
 }
 
+static void live_on_another_vf_and_stuck(struct scene *s)
+{
+	fake_live(s->host, 1, 0, 3, "A40-4Q")->stuck = true;
+}
+
+static void live_half_made(struct scene *s)
+{
+	struct live_vgpu *l = fake_live(s->host, 1, 0, 2, "A40-4Q");
+
+	l->type_dir[0] = l->type_name[0] = '\0';
+}
+
 #define C SAVED_CREATING
 #define A SAVED_ACTIVE
 #define R SAVED_REMOVING
@@ -316,6 +328,22 @@ static const struct row {
 	{ missing, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ vf_taken, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ gpu_absent, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
+	{ not_offered, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
+	{ vfs_off, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
+	{ at_work, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
+	{ at_work_and_live, S, STATE_STOPPED, ACTION_NONE, REASON_IN_PROGRESS, -1 },
+	{ at_work_and_stuck, S, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
+	{ live, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT, 2 },
+	{ live_without_a_name, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT,
+	  2 },
+	{ excluded_and_live, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT, 2 },
+	{ live_on_another_vf, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT, 3 },
+	{ live_half_made, S, STATE_CREATING, ACTION_REPORT, REASON_IN_PROGRESS, 2 },
+	{ live_and_stuck, S, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
+	{ live_on_another_vf_and_stuck, S, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 3 },
+	{ live_on_another_gpu, S, STATE_CONFLICT, ACTION_REPORT, REASON_OTHER_GPU, 6 },
+	{ live_with_another_profile, S, STATE_CONFLICT, ACTION_REPORT,
+	  REASON_OTHER_PROFILE, 2 },
 };
 
 #undef C

@@ -201,6 +201,31 @@ static void a_stopped_one_and_one_being_made_keep_their_vfs(void **state)
 	host_free(s.host);
 }
 
+static void a_stopped_one_that_lives_keeps_its_vf_and_the_one_it_lives_on(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	/* 2 is saved on VF 1 and lives on VF 2: neither is for 1, and 3 does not follow
+	 */
+	open_scene(&s, 1, 5);
+	fake_live(s.host, 99, 0, 0, "A40-4A");
+	fake_live(s.host, 2, 0, 2, "A40-4Q");
+	fake_live(s.host, 3, 0, 1, "A40-4Q");
+	save(&s, fake_saved(1, 0, 0, "A40-4Q", SAVED_ACTIVE));
+	save(&s, fake_saved(2, 0, 1, "A40-4Q", SAVED_STOPPED));
+	save(&s, fake_saved(3, 0, 3, "A40-4Q", SAVED_ACTIVE));
+	judge(&s);
+	assert_int_equal(verdict(&s, 2)->state, STATE_STOPPED);
+	assert_int_equal(verdict(&s, 2)->action, ACTION_REPORT);
+	assert_int_equal(verdict(&s, 3)->action, ACTION_NONE);
+	assert_int_equal(verdict(&s, 1)->vf, 4);
+	apply(&s);
+	assert_nothing_left_to_do(&s);
+	assert_one_record_per_vf(&s);
+	host_free(s.host);
+}
+
 static void nobody_moves_to_a_vf_that_a_reported_record_names(void **state)
 {
 	struct scene s;
@@ -300,9 +325,8 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 			saved = save(s,
 				     fake_saved(n, home->gpu, (int)home->index, profile,
 						(enum saved_state)random_below(seed, 4)));
-			saved->in_progress = saved->state != SAVED_ACTIVE &&
-					     saved->state != SAVED_STOPPED &&
-					     !random_below(seed, 4);
+			saved->in_progress =
+				saved->state != SAVED_ACTIVE && !random_below(seed, 4);
 		}
 		if (!live_on[at] && random_below(seed, 2)) {
 			const struct vf *vf = &host->vfs[at];
@@ -314,6 +338,21 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 				->stuck = !random_below(seed, 8);
 		}
 	}
+}
+
+/* Whatever the kernel shows of it: it is not called active, nor made so. */
+static void assert_stays_stopped(const struct scene *s, size_t i)
+{
+	const struct verdict *v = &s->verdicts[i];
+
+	if (v->state == STATE_ACTIVE || v->state == STATE_MISSING ||
+	    (v->action != ACTION_NONE && v->action != ACTION_REPORT))
+		fail_msg("seed %u: %s is stopped, and yet %s, %s", s->seed,
+			 s->saved[i].uuid, vgpu_state_name(v->state),
+			 plan_action_name(v->action));
+	if (host_find_live(s->host, s->saved[i].uuid) && !v->reason)
+		fail_msg("seed %u: %s is stopped and live, and nobody is told", s->seed,
+			 s->saved[i].uuid);
 }
 
 static void assert_sane(struct scene *s, const bool *live_on)
@@ -328,6 +367,8 @@ static void assert_sane(struct scene *s, const bool *live_on)
 		bool makes = v->action == ACTION_CREATE || v->action == ACTION_MOVE ||
 			     (v->action == ACTION_ROLL_FORWARD && !live);
 
+		if (saved->state == SAVED_STOPPED)
+			assert_stays_stopped(s, i);
 		if (live && (v->action == ACTION_CREATE || v->action == ACTION_MOVE ||
 			     v->action == ACTION_FORGET))
 			fail_msg("seed %u: %s lives and would %s", s->seed, saved->uuid,
@@ -444,6 +485,8 @@ int main(void)
 		cmocka_unit_test(nobody_moves_to_another_gpu),
 		cmocka_unit_test(three_that_changed_places_are_all_adopted),
 		cmocka_unit_test(a_stopped_one_and_one_being_made_keep_their_vfs),
+		cmocka_unit_test(
+			a_stopped_one_that_lives_keeps_its_vf_and_the_one_it_lives_on),
 		cmocka_unit_test(nobody_moves_to_a_vf_that_a_reported_record_names),
 		cmocka_unit_test(
 			nobody_moves_to_a_vf_that_the_record_of_a_conflict_names),

@@ -20,7 +20,7 @@ static void judge(struct outcome *o, struct outcome_summary *s)
 	(void)reason_sentence(o->row.saved, v->reason, o->error, sizeof(o->error));
 	if (v->state == STATE_ACTIVE && v->action == ACTION_NONE)
 		s->as_saved++;
-	else if (v->state == STATE_STOPPED)
+	else if (v->state == STATE_STOPPED && !v->reason)
 		return;
 	else
 		s->failed++;

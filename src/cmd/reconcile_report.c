@@ -131,7 +131,8 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 		o->row.verdict.action = ACTION_REPORT; /* its VF never came */
 	s->created += made && !item->moved;
 	s->moved += item->moved && o->row.verdict.state == STATE_ACTIVE;
-	if (item->verdict.action == ACTION_FORGET || item->verdict.state == STATE_STOPPED)
+	if (item->verdict.action == ACTION_FORGET ||
+	    (item->verdict.state == STATE_STOPPED && !item->verdict.reason))
 		return;
 	if (o->row.verdict.state == STATE_ACTIVE)
 		s->as_saved++;

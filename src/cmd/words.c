@@ -117,6 +117,7 @@ static const char *static_reason(enum plan_reason reason)
 		[REASON_IN_PROGRESS] = "another process is at work on it",
 		[REASON_REMOVAL_CUT_SHORT] =
 			"its removal was cut short; run remove again",
+		[REASON_STOP_CUT_SHORT] = "its stop was cut short; run stop again",
 		[REASON_FRAMEWORK] =
 			"its GPU %s makes vGPUs in a way this release does not manage",
 	};

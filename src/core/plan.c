@@ -118,6 +118,8 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 		return report(STATE_CONFLICT, REASON_OTHER_GPU, live->vf);
 	if (saved->state == SAVED_REMOVING)
 		return report(STATE_REMOVING, REASON_REMOVAL_CUT_SHORT, live->vf);
+	if (saved->state == SAVED_STOPPED)
+		return report(STATE_STOPPED, REASON_STOP_CUT_SHORT, live->vf);
 	if (saved->state == SAVED_CREATING) {
 		v.state = STATE_CREATING;
 		v.action = ACTION_ROLL_FORWARD;
@@ -214,8 +216,24 @@ static struct verdict judge_absent(const struct host *host,
  * of the device itself?  One that is being made has no type yet. */
 static bool is_settled(const struct saved_vgpu *saved, const struct live_vgpu *live)
 {
-	return live &&
-	       (live->stuck || (saved->state == SAVED_ACTIVE && live->type_dir[0]));
+	if (!live) /* nor is it to be, once it is stopped */
+		return saved->state == SAVED_STOPPED;
+	return live->stuck || (saved->state == SAVED_ACTIVE && live->type_dir[0]);
+}
+
+/* What a vGPU is while a process is at work on it. */
+static enum vgpu_state state_in_progress(enum saved_state saved)
+{
+	switch (saved) {
+	case SAVED_REMOVING:
+		return STATE_REMOVING;
+	case SAVED_STOPPED:
+		return STATE_STOPPED;
+	case SAVED_CREATING:
+	case SAVED_ACTIVE:
+		break;
+	}
+	return STATE_CREATING;
 }
 
 /* The verdicts that need no VF: live, stopped, at work on, to be forgotten. False where
@@ -227,8 +245,7 @@ static bool judge_at_once(const struct host *host, const struct saved_vgpu *save
 
 	*ret = (struct verdict){ STATE_ACTIVE, ACTION_NONE, REASON_NONE, -1 };
 	if (saved->in_progress && !is_settled(saved, live)) {
-		ret->state =
-			saved->state == SAVED_REMOVING ? STATE_REMOVING : STATE_CREATING;
+		ret->state = state_in_progress(saved->state);
 		ret->reason = REASON_IN_PROGRESS;
 	} else if (live) {
 		*ret = judge_live(host, saved, live);
