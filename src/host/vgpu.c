@@ -140,6 +140,15 @@ bool vgpu_is_gone(int root_fd, const char *uuid, const struct bdf *parent)
 	return !sysfs_exists(root_fd, path);
 }
 
+bool vgpu_is_whole(int root_fd, const char *uuid)
+{
+	char path[128];
+
+	/* the kernel takes this file away first */
+	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s/remove", uuid);
+	return sysfs_exists(root_fd, path);
+}
+
 int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent,
 		struct error *err)
 {

@@ -46,5 +46,8 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent,
 		struct error *err);
 
+/* Is the device on the bus, with no removal of it under way? */
+bool vgpu_is_whole(int root_fd, const char *uuid);
+
 /* Is the device neither on the bus nor under its parent? */
 bool vgpu_is_gone(int root_fd, const char *uuid, const struct bdf *parent);
