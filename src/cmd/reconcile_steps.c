@@ -52,7 +52,8 @@ static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct b
 	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
 }
 
-/* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here. */
+/* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here,
+ * and a stopped vGPU may still hang in its removal. */
 static bool all_is_well(const struct reconcile *rc)
 {
 	const struct saved *saved = rc->view.saved;
@@ -61,7 +62,8 @@ static bool all_is_well(const struct reconcile *rc)
 	for (i = 0; i < saved->n_vgpus; i++)
 		if (!rc->items[i].left_out &&
 		    (rc->items[i].verdict.action != ACTION_NONE ||
-		     rc->items[i].verdict.reason))
+		     rc->items[i].verdict.reason ||
+		     rc->items[i].verdict.state == STATE_STOPPED))
 			return false;
 	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus; i++) {
 		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
