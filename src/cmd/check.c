@@ -4,33 +4,7 @@
 #include <string.h>
 
 #include "cmd/outcome.h"
-#include "cmd/words.h"
 #include "util/cleanup.h"
-
-/* Only what is live as saved, or stopped on purpose, is in order. */
-static void judge(struct outcome *o, struct outcome_summary *s)
-{
-	const struct verdict *v = &o->row.verdict;
-
-	o->error[0] = '\0';
-	if (!o->row.saved) {
-		s->foreign++;
-		return;
-	}
-	(void)reason_sentence(o->row.saved, v->reason, o->error, sizeof(o->error));
-	if (v->state == STATE_ACTIVE && v->action == ACTION_NONE)
-		s->as_saved++;
-	else if (v->state == STATE_STOPPED && !v->reason)
-		return;
-	else
-		s->failed++;
-	if (o->error[0] || v->state == STATE_ACTIVE)
-		return;
-	(void)snprintf(o->error, sizeof(o->error), "%s",
-		       v->state == STATE_MISSING    ? "not live"
-		       : v->state == STATE_CREATING ? "its create was cut short"
-						    : "its removal was cut short");
-}
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
@@ -64,7 +38,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "check");
 	for (i = 0; i < n; i++) {
 		outcomes[i].row = rows[i];
-		judge(&outcomes[i], &summary);
+		outcome_judge(&outcomes[i], &summary);
 	}
 	r = outcomes_print(ctx, &view, outcomes, (size_t)n, &summary, NULL, err);
 	if (r < 0 || !summary.failed)

@@ -3,11 +3,37 @@
 
 #include <stdlib.h>
 
+#include "cmd/words.h"
 #include "out/json.h"
 #include "out/table.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(struct table *, table_free)
+
+/* Only what is live as saved, or stopped on purpose, is in order. */
+void outcome_judge(struct outcome *o, struct outcome_summary *s)
+{
+	const struct verdict *v = &o->row.verdict;
+
+	o->error[0] = '\0';
+	if (!o->row.saved) {
+		s->foreign++;
+		return;
+	}
+	(void)reason_sentence(o->row.saved, v->reason, o->error, sizeof(o->error));
+	if (v->state == STATE_ACTIVE && v->action == ACTION_NONE)
+		s->as_saved++;
+	else if (v->state == STATE_STOPPED && !v->reason)
+		return;
+	else
+		s->failed++;
+	if (o->error[0] || v->state == STATE_ACTIVE)
+		return;
+	(void)snprintf(o->error, sizeof(o->error), "%s",
+		       v->state == STATE_MISSING    ? "not live"
+		       : v->state == STATE_CREATING ? "its create was cut short"
+						    : "its removal was cut short");
+}
 
 static json_t *outcome_json(const struct view *view, const struct outcome *o)
 {

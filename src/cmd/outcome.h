@@ -13,6 +13,9 @@ struct outcome_summary {
 	unsigned as_saved, created, moved, failed, foreign;
 };
 
+/* Judges O->row by its verdict: fills O->error and counts it in SUMMARY. */
+void outcome_judge(struct outcome *o, struct outcome_summary *summary);
+
 /* Prints the document, or a line for each vGPU that is not simply as saved, and the
  * summary. RET_TEXT (may be NULL) gets the document as text; the caller frees it. */
 int outcomes_print(const struct context *ctx, const struct view *view,

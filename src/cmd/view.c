@@ -188,8 +188,7 @@ int view_remember_catalogs(struct store *store, struct host *host,
 	return 0;
 }
 
-/* For users who cannot open the store: what root published of it. */
-static int read_published(struct context *ctx, struct view *view, struct error *err)
+int view_read_published(struct context *ctx, struct view *view, struct error *err)
 {
 	struct error inner;
 
@@ -215,7 +214,7 @@ static int read_record(struct context *ctx, struct view *view, struct error *err
 		return view->saved ? 0 : no_memory(err);
 	}
 	if (r == -EACCES && err->kind == ERROR_PERMISSION)
-		return read_published(ctx, view, err);
+		return view_read_published(ctx, view, err);
 	if (r == 0)
 		r = store_load(store, &view->saved, err);
 	if (r == 0)

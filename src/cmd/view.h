@@ -20,6 +20,11 @@ struct view {
 int view_open(struct context *ctx, unsigned what, struct view *ret, struct error *err);
 void view_close(struct view *view);
 
+/* For users who cannot open the store, as ERR says already: reads what root published of
+ * it into VIEW->saved, which must be NULL, and notes of when it is. -EACCES where there
+ * is nothing of that. */
+int view_read_published(struct context *ctx, struct view *view, struct error *err);
+
 /* Scans with the settings' exclusions applied; warnings go to stderr. */
 int context_scan(struct context *ctx, unsigned what, struct host **ret,
 		 struct error *err);
