@@ -4,7 +4,45 @@
 #include <string.h>
 
 #include "cmd/outcome.h"
+#include "host/others.h"
+#include "out/json.h"
 #include "util/cleanup.h"
+#include "util/journal.h"
+#include "util/text.h"
+
+/* "mdevctl starts 2 vGPUs on 0000:01:00.4 …": on stderr, and into WARNINGS. */
+static void warn_of_owner(const struct other_owner *o, json_t *warnings)
+{
+	char text[1024], shown[sizeof(text)], name[BDF_SIZE];
+
+	(void)snprintf(text, sizeof(text),
+		       "mdevctl starts %zu vGPU%s on %s as well when it appears (%s): "
+		       "which of the two comes first decides what is made",
+		       o->n_vgpus, o->n_vgpus == 1 ? "" : "s",
+		       bdf_format(&o->parent, name), o->path);
+	warning("%s", text);
+	(void)json_array_append_new(warnings,
+				    json_text(text_escape(shown, sizeof(shown), text)));
+}
+
+/* Who else makes vGPUs on the GPUs that are ours. */
+static int find_others(struct context *ctx, const struct view *view, json_t *warnings,
+		       struct error *err)
+{
+	const struct own_gpus ours = { view->saved->vgpus, view->saved->n_vgpus,
+				       view->saved->gpus, view->saved->n_gpus };
+	_cleanup_(freep) struct other_owner *found = NULL;
+	ssize_t i, n = others_mdevctl(ctx->root_fd, view->host, &ours, &found, err);
+
+	for (i = 0; i < n; i++)
+		warn_of_owner(&found[i], warnings);
+	if (n > 0)
+		fprintf(stderr,
+			"%shint: 'mdevctl undefine -u UUID' gives one up, 'mdevctl "
+			"modify -u UUID --manual' keeps it defined and not started\n",
+			journal_prefix(PRIORITY_INFO));
+	return n < 0 ? (int)n : 0;
+}
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
@@ -17,9 +55,10 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 				   NULL,
 				   NULL };
 	_cleanup_(view_close) struct view view = { .host = NULL };
+	_cleanup_(json_decrefp) json_t *warnings = json_array();
 	_cleanup_(freep) struct outcome *outcomes = NULL;
 	_cleanup_(freep) struct row *rows = NULL;
-	struct outcome_summary summary = { 0 };
+	struct outcome_summary summary = { .warnings = warnings };
 	ssize_t i, n;
 	int r = command_parse(ctx, &argp, argc, argv, NULL, err);
 
@@ -28,6 +67,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = view_open(ctx, SCAN_NAMES | SCAN_OTHERS | SCAN_STUCK, &view, err);
 	if (r == 0)
 		r = view_check_types(ctx, &view, err);
+	if (r == 0)
+		r = find_others(ctx, &view, warnings, err);
 	if (r < 0)
 		return r;
 	n = rows_make(&view, &rows, err);

@@ -66,6 +66,8 @@ static json_t *document_of(const struct context *ctx, const struct view *view,
 			  (json_int_t)s->as_saved, "created", (json_int_t)s->created,
 			  "moved", (json_int_t)s->moved, "failed", (json_int_t)s->failed,
 			  "foreign", (json_int_t)s->foreign));
+	if (s->warnings)
+		(void)json_object_set(document, "warnings", s->warnings);
 	return document;
 }
 

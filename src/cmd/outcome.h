@@ -11,6 +11,7 @@ struct outcome {
 
 struct outcome_summary {
 	unsigned as_saved, created, moved, failed, foreign;
+	json_t *warnings; /* an array of text, borrowed; NULL: not of this command */
 };
 
 /* Judges O->row by its verdict: fills O->error and counts it in SUMMARY. */

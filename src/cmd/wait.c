@@ -181,7 +181,7 @@ static int wait_until_live(struct context *ctx, struct waiting *w, enum await *r
 /* A vGPU that is live is as it shall be, even if its record has yet to follow it. */
 static void judge(struct outcome *o, struct outcome_summary *s)
 {
-	struct outcome_summary ignored;
+	struct outcome_summary ignored = { 0 };
 
 	o->error[0] = '\0';
 	if (o->row.verdict.state == STATE_ACTIVE) {

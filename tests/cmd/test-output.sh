@@ -21,7 +21,7 @@ shape() {
 		'.schema_version == 1 and .command == $command and
 		(.as_of | test("^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$")) and
 		(.host | keys == ["boot_id", "hostname", "machine_id"]) and
-		(keys - ["summary"] == (["as_of", "command", "host", "schema_version"] + $arrays | sort)) and
+		(keys - ["summary", "warnings"] == (["as_of", "command", "host", "schema_version"] + $arrays | sort)) and
 		(.[$array] | length == $count and all(.[]; keys == ($keys | split(" "))))' \
 		--arg command "$1" --arg array "$array" --arg keys "$keys" --argjson count "$count" \
 		--argjson arrays "$([ "$1" = show ] && echo '["gpus", "vgpus"]' || echo "[\"$array\"]")"
@@ -73,6 +73,10 @@ shape gpus 'address num_vfs state total_vfs wanted' 2 sriov enable all
 shape vgpus "$outcome_keys" 2 check
 json 'with a summary' '.summary == {"as_saved": 1, "created": 0, "moved": 0, "failed": 0, "foreign": 1} and
 	(.vgpus[0] | .state == "active" and .action == "none" and .error == null) and (.vgpus[1] | .state == "foreign" and .action == "report" and .vm == null)'
+json 'and warnings, of which there are none' '.warnings == []'
+shape vgpus "$outcome_keys" 1 wait --all
+json 'without warnings' 'has("warnings") | not'
+shape vgpus 'gpu profile slot state uuid vf vm' 1 stop --dry-run --all
 ctl reboot
 expect 7 'check after a reboot' check --json
 json 'still prints its document' '.vgpus[0] | .state == "missing" and .action == "create"'
