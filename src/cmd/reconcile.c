@@ -28,6 +28,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_WAIT:
+		rc->have_wait = true;
 		return parse_number_option(state, "wait", arg, 86400, &rc->wait_s);
 	case OPT_GPU:
 		rc->have_gpu = true;
@@ -37,7 +38,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		rc->what = DO_VGPUS;
 		return 0;
 	case ARGP_KEY_END:
-		if (!p->help && rc->boot && (rc->wait_s || rc->have_gpu))
+		if (!p->help && rc->boot && (rc->have_wait || rc->have_gpu))
 			return usage_error(state, "--boot goes with no other option");
 		return 0;
 	default:

@@ -38,7 +38,7 @@ struct reconcile {
 	bool boot;	 /* as the units do: deadlines by the settings, output for the
 			    journal, one sriov-manage per load of the driver */
 	uint32_t wait_s; /* without BOOT: for each step of what is absent */
-	bool have_gpu;
+	bool have_wait, have_gpu;
 	struct bdf gpu;
 	/* which vGPUs it is about, NULL: all */
 	bool (*is_chosen)(const void *arg, const struct saved_vgpu *vgpu);
@@ -72,7 +72,8 @@ int reconcile_settle(struct reconcile *rc, bool *ret_must, struct error *err);
 
 /* Opens the record, does passes until nobody else is at work on what it is about, and
  * nothing has appeared meanwhile. RECONCILE_NONE with the first part filled in; the jobs
- * must have been started. -ENOENT: there is no record. For a dry run, one pass. */
+ * must have been started, the record may be open already. -ENOENT: there is no record.
+ * For a dry run, one pass. */
 int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err);
 
 /* After it: prints how it stands, publishes, and returns the exit status. */

@@ -67,8 +67,9 @@ static int take_turn(struct context *ctx, struct reconcile *rc, struct error *er
 static int open_record(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	bool writes = !ctx->dry_run && rc->what & DO_VGPUS;
-	int r = store_open(&ctx->place, writes ? STORE_WRITE : STORE_READ,
-			   context_timeout(ctx) * 1000, &rc->store, err);
+	int r = rc->store ? 0
+			  : store_open(&ctx->place, writes ? STORE_WRITE : STORE_READ,
+				       context_timeout(ctx) * 1000, &rc->store, err);
 
 	if (r < 0)
 		return r;
@@ -116,7 +117,7 @@ static bool has_appeared(const struct context *ctx, const struct reconcile *rc)
 	int64_t now = clock_monotonic_ms(), quiet_at = now + QUIET_MS,
 		latest = now + LONGEST_MS;
 
-	if (!rc->boot || !(rc->what & DO_VGPUS) ||
+	if (ctx->dry_run || !rc->boot || !(rc->what & DO_VGPUS) ||
 	    unlinkat(ctx->root_fd, LATE_FILE, 0) < 0)
 		return false;
 	while ((now = clock_monotonic_ms()) < quiet_at && now < latest) {
@@ -141,12 +142,27 @@ static void count_pass(struct reconcile *rc)
 	}
 }
 
+/* What a dry run is to show: those that are stopped, as if they were wanted. */
+static void pretend_wanted(struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; rc->is_chosen && i < rc->view.saved->n_vgpus; i++) {
+		struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+
+		if (v->state == SAVED_STOPPED && rc->is_chosen(rc->arg, v))
+			v->state = SAVED_ACTIVE;
+	}
+}
+
 static int do_pass(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	struct error inner;
 	bool must;
 	int r = store_load(rc->store, &rc->view.saved, err);
 
+	if (r == 0 && ctx->dry_run)
+		pretend_wanted(rc);
 	if (r == 0)
 		r = reconcile_do(ctx, rc, err);
 	if (r < 0 || ctx->dry_run)
