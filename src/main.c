@@ -96,11 +96,16 @@ static int refuse_command(const char *name, struct error *err)
 static void print_words(const struct context *ctx, const struct error *err)
 {
 	char shown[4 * sizeof(err->message)];
+	const char *line;
+	int length;
 
 	fprintf(stderr, "%svgpumgr: %s\n", journal_prefix(PRIORITY_ERROR),
 		text_escape(shown, sizeof(shown), err->message));
-	if (ctx->details)
-		fputs(ctx->details, stderr);
+	for (line = ctx->details; line && *line;
+	     line += length + (line[length] == '\n')) {
+		length = (int)strcspn(line, "\n");
+		fprintf(stderr, "%s%.*s\n", journal_prefix(PRIORITY_ERROR), length, line);
+	}
 	if (err->hint[0])
 		fprintf(stderr, "%shint: %s\n", journal_prefix(PRIORITY_INFO),
 			text_escape(shown, sizeof(shown), err->hint));

@@ -44,6 +44,43 @@ static int find_others(struct context *ctx, const struct view *view, json_t *war
 	return n < 0 ? (int)n : 0;
 }
 
+static bool has_saved(const struct saved *saved, const struct bdf *gpu)
+{
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++)
+		if (saved->vgpus[i].state != SAVED_STOPPED &&
+		    bdf_equal(&saved->vgpus[i].gpu, gpu))
+			return true;
+	return false;
+}
+
+/* GPUs whose virtual functions are wanted for their own sake, and off. Returns how many.
+ */
+static unsigned find_off(const struct view *view, json_t *warnings)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < view->saved->n_gpus; i++) {
+		const struct saved_gpu *wish = &view->saved->gpus[i];
+		const struct gpu *gpu = host_find_gpu(view->host, &wish->bdf);
+		char text[128], name[BDF_SIZE];
+
+		if (!wish->wanted_vfs || (gpu && gpu->n_vfs) ||
+		    has_saved(view->saved, &wish->bdf))
+			continue;
+		(void)snprintf(text, sizeof(text),
+			       "the virtual functions of GPU %s are wanted, and %s",
+			       bdf_format(&wish->bdf, name),
+			       gpu ? "off" : "it is not on this host");
+		complain("%s", text);
+		(void)json_array_append_new(warnings, json_text(text));
+		n++;
+	}
+	return n;
+}
+
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	const struct argp argp = { NULL,
@@ -59,6 +96,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	_cleanup_(freep) struct outcome *outcomes = NULL;
 	_cleanup_(freep) struct row *rows = NULL;
 	struct outcome_summary summary = { .warnings = warnings };
+	unsigned n_off;
 	ssize_t i, n;
 	int r = command_parse(ctx, &argp, argc, argv, NULL, err);
 
@@ -71,6 +109,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		r = find_others(ctx, &view, warnings, err);
 	if (r < 0)
 		return r;
+	n_off = find_off(&view, warnings);
 	n = rows_make(&view, &rows, err);
 	if (n < 0)
 		return (int)n;
@@ -82,7 +121,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		outcome_judge(&outcomes[i], &summary);
 	}
 	r = outcomes_print(ctx, &view, outcomes, (size_t)n, &summary, NULL, err);
-	if (r < 0 || !summary.failed)
+	if (r < 0 || !(summary.failed + n_off))
 		return r;
 	if (!ctx->json)
 		note(ctx,

@@ -50,8 +50,9 @@ struct reconcile {
 	struct item *items; /* one per saved vGPU, in its order */
 	struct gpu_task *tasks;
 	size_t n_tasks;
-	int lock_fd;  /* one reconcile at a time; also for looking at other locks */
-	bool changed; /* the store was */
+	int lock_fd;   /* one reconcile at a time; also for looking at other locks */
+	int64_t began; /* clock_monotonic_ms() */
+	bool changed;  /* the store was */
 	bool must_be_written;	       /* the record is wrong, since that failed */
 	struct outcome_summary before; /* what earlier passes of this run did */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd/reconcile.h"
 #include "cmd/sriov.h"
@@ -126,7 +127,7 @@ int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct err
 		    rc->boot && task->ready.step != READY_DONE)
 			note(ctx, "GPU %s: waits for %s now",
 			     bdf_format(&task->ready.gpu, name),
-			     ready_step_words(task->ready.step));
+			     ready_words(&task->ready));
 	}
 	return need_all(rc, err);
 }
@@ -141,7 +142,7 @@ static int64_t limit_of(const struct context *ctx, const struct reconcile *rc,
 	/* What this run has switched itself is awaited in any case, and so is whoever is
 	 * about to switch. */
 	if ((task->ready.step == READY_TYPES && task->tried && task->r == 0) ||
-	    is_busy(rc, &task->ready.gpu))
+	    task->ready.busy)
 		return (int64_t)context_sriov_timeout(ctx) * 1000;
 	if (rc->boot)
 		seconds = s->wait_s[task->ready.step];
@@ -178,10 +179,25 @@ bool reconcile_is_settled(struct context *ctx, const struct reconcile *rc,
 	return !is_awaited(ctx, rc, task);
 }
 
+/* Is the driver still at its first look at the host?  GPUs that it has not come to would
+ * be taken by the driver that sriov-manage has the kernel bind. */
+static bool is_loading(const struct context *ctx, const struct reconcile *rc)
+{
+	int64_t limit_ms = (int64_t)ctx->settings.wait_s[READY_DRIVER] * 1000;
+	char state[32];
+
+	return rc->boot && clock_monotonic_ms() - rc->began < limit_ms &&
+	       sysfs_read(ctx->root_fd, "sys/module/nvidia/initstate", state,
+			  sizeof(state), NULL) == 0 &&
+	       !strcmp(state, "coming");
+}
+
 bool reconcile_is_waiting(struct context *ctx, const struct reconcile *rc)
 {
 	size_t i;
 
+	if (rc->what & DO_VFS && rc->n_tasks && is_loading(ctx, rc))
+		return true;
 	for (i = 0; i < rc->n_tasks; i++) {
 		const struct gpu_task *task = &rc->tasks[i];
 
@@ -246,7 +262,7 @@ static void bind_again(struct context *ctx, struct reconcile *rc)
 						 .bind_only = true };
 
 		if (!task->needed || task->tried || task->bound ||
-		    task->ready.step != READY_DRIVER || is_busy(rc, &task->ready.gpu) ||
+		    task->ready.step != READY_DRIVER || task->ready.busy ||
 		    !sriov_was_cut_short(ctx, &task->ready.gpu))
 			continue;
 		task->bound = true;
@@ -261,7 +277,7 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 	size_t i;
 	int r = 0;
 
-	if (!(rc->what & DO_VFS))
+	if (!(rc->what & DO_VFS) || is_loading(ctx, rc))
 		return 0;
 	for (i = 0; i < host->n_gpus && r == 0; i++) {
 		const struct gpu *gpu = &host->gpus[i];

@@ -59,8 +59,7 @@ void reconcile_show_progress(struct context *ctx, const struct reconcile *rc)
 	fprintf(stderr, "\r\033[K%zu of %zu vGPUs made", made, n);
 	if (task)
 		fprintf(stderr, "; GPU %s: waiting for %s (%lld s)",
-			bdf_format(&task->ready.gpu, name),
-			ready_step_words(task->ready.step),
+			bdf_format(&task->ready.gpu, name), ready_words(&task->ready),
 			(long long)(clock_monotonic_ms() - task->ready.since) / 1000);
 	fflush(stderr);
 }
@@ -170,7 +169,7 @@ static bool report_gpu(struct context *ctx, const struct reconcile *rc,
 	    (!rc->boot && is_told(rc, &task->ready.gpu)))
 		return false;
 	complain("GPU %s: %s did not come", bdf_format(&task->ready.gpu, name),
-		 ready_step_words(task->ready.step));
+		 ready_words(&task->ready));
 	return late;
 }
 

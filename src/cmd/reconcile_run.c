@@ -179,6 +179,7 @@ int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err)
 	int64_t deadline = clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000;
 	int r, again = 0;
 
+	rc->began = clock_monotonic_ms();
 	(void)clock_now(rc->view.as_of, sizeof(rc->view.as_of));
 	(void)has_appeared(ctx, rc); /* this run's reason is taken up by it */
 	r = open_record(ctx, rc, err);

@@ -39,6 +39,7 @@ bool ready_look(struct ready *ready, const struct host *host, bool busy, bool ha
 	const struct gpu *gpu = host_find_gpu(host, &ready->gpu);
 	struct ready is = { .gpu = ready->gpu,
 			    .step = ready_step(host, &ready->gpu, busy),
+			    .busy = busy,
 			    .n_vfs = gpu ? gpu->n_vfs : 0,
 			    .n_types = gpu ? gpu_ready_vfs(host, gpu) : 0,
 			    .since = now };
@@ -58,7 +59,7 @@ bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_S
 	return ready->step != READY_DONE && now - ready->since < limits_ms[ready->step];
 }
 
-const char *ready_step_words(enum ready_step step)
+const char *ready_words(const struct ready *ready)
 {
 	static const char *const words[] = {
 		[READY_DRIVER] = "its driver",
@@ -67,5 +68,6 @@ const char *ready_step_words(enum ready_step step)
 		[READY_DONE] = "nothing",
 	};
 
-	return words[step];
+	return ready->busy ? "the end of the switching of its virtual functions"
+			   : words[ready->step];
 }

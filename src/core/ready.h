@@ -16,6 +16,7 @@ enum ready_step {
 struct ready {
 	struct bdf gpu;
 	enum ready_step step;
+	bool busy;	       /* its virtual functions are being switched */
 	size_t n_vfs, n_types; /* its VFs, and those of them that show types */
 	int64_t since;	       /* when it last came further, on the caller's clock */
 };
@@ -39,5 +40,6 @@ bool ready_look(struct ready *ready, const struct host *host, bool busy, bool ha
 bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_STEPS],
 		      int64_t now);
 
-/* "its driver", "its virtual functions", "its vGPU types" */
-const char *ready_step_words(enum ready_step step);
+/* What it waits for: "its driver", "its virtual functions", "its vGPU types", or,
+ * whatever else is missing, "the end of the switching of its virtual functions". */
+const char *ready_words(const struct ready *ready);

@@ -9,6 +9,7 @@
 
 #include "host/holders.h"
 #include "host/scan.h"
+#include "run/pf_stub.h"
 #include "run/program.h"
 #include "sysfs/pci.h"
 #include "sysfs/sriov.h"
@@ -76,26 +77,13 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 	return sriov_refuse_held(root_fd, host, gpu, err);
 }
 
-/* Only what our own run left unbound is bound again. */
-static void rebind(int root_fd, const struct sriov_job *job)
-{
-	struct error ignored;
-	char name[BDF_SIZE], driver[DRIVER_NAME_SIZE];
-	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, NULL);
-
-	if (devices_fd >= 0 &&
-	    pci_driver(devices_fd, bdf_format(&job->gpu, name), driver, NULL) == 0 &&
-	    !driver[0])
-		(void)pci_bind(root_fd, "nvidia", &job->gpu,
-			       &ignored); /* judged by sysfs */
-}
-
 static int run_program(int root_fd, const struct sriov_tool *tool,
 		       const struct sriov_job *job, int lock_fd, int64_t deadline,
 		       struct error *err)
 {
 	char path[2 * PATH_MAX], name[BDF_SIZE], shown[600];
 	char dash_e[] = "-e", dash_d[] = "-d";
+	_cleanup_(names_free) struct names unbound = { NULL, 0 };
 	struct program_result result;
 	char *argv[] = { path, job->n_vfs ? dash_e : dash_d, name, NULL };
 	int r = program_trust(root_fd, tool->program, err);
@@ -106,10 +94,13 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 		       strcmp(tool->root, "/") ? tool->root : "",
 		       tool->program + strspn(tool->program, "/"));
 	(void)bdf_format(&job->gpu, name);
-	r = program_run(path, argv, lock_fd, deadline, &result, err);
+	r = pf_stub_list_unbound(root_fd, &job->gpu, &unbound, err);
+	if (r == 0)
+		r = program_run(path, argv, lock_fd, deadline, &result, err);
 	if (r < 0)
 		return r;
-	rebind(root_fd, job);
+	pf_stub_release(root_fd, &unbound);
+	pf_stub_rebind(root_fd, &job->gpu);
 	if (!result.status)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EIO,
@@ -226,7 +217,7 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	int r = take_locks(job, lock_fd, deadline, err);
 
 	if (r == 0 && job->bind_only)
-		rebind(root_fd, job);
+		pf_stub_rebind(root_fd, &job->gpu);
 	else if (r == 0) {
 		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
 		/* Also where the program still has the description: other GPUs must not

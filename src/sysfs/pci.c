@@ -107,10 +107,21 @@ int pci_list_bound(int root_fd, const char *driver, struct names *ret, struct er
 	return r;
 }
 
-int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err)
+static int write_to_driver(int root_fd, const char *driver, const char *file,
+			   const struct bdf *bdf, struct error *err)
 {
 	char path[128], name[BDF_SIZE];
 
-	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/bind", driver);
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/%s", driver, file);
 	return sysfs_write(root_fd, path, bdf_format(bdf, name), err);
+}
+
+int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err)
+{
+	return write_to_driver(root_fd, driver, "bind", bdf, err);
+}
+
+int pci_unbind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err)
+{
+	return write_to_driver(root_fd, driver, "unbind", bdf, err);
 }

@@ -30,3 +30,6 @@ int pci_list_bound(int root_fd, const char *driver, struct names *ret, struct er
 
 /* Binds an unbound function to DRIVER. */
 int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err);
+
+/* Takes DRIVER from a function it is bound to; ENODEV where it is not. */
+int pci_unbind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err);

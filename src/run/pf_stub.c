@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run/pf_stub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "sysfs/pci.h"
+#include "util/cleanup.h"
+
+#define STUB "pci-pf-stub"
+
+static bool is_unbound_like(int devices_fd, const char *name, const struct gpu *gpu)
+{
+	char driver[DRIVER_NAME_SIZE], physfn[64];
+	struct gpu other = { .vendor = 0 };
+
+	(void)snprintf(physfn, sizeof(physfn), "%s/physfn", name);
+	return bdf_parse(name, &other.bdf) && !bdf_equal(&other.bdf, &gpu->bdf) &&
+	       pci_driver(devices_fd, name, driver, NULL) == 0 && !driver[0] &&
+	       !sysfs_exists(devices_fd, physfn) &&
+	       pci_read_device(devices_fd, &other, NULL) == 0 &&
+	       other.vendor == gpu->vendor && other.device == gpu->device;
+}
+
+int pf_stub_list_unbound(int root_fd, const struct bdf *bdf, struct names *ret,
+			 struct error *err)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
+	struct gpu gpu = { .bdf = *bdf };
+	size_t i, n = 0;
+	int r;
+
+	*ret = (struct names){ NULL, 0 };
+	if (devices_fd < 0)
+		return devices_fd;
+	r = pci_read_device(devices_fd, &gpu, err);
+	if (r == 0)
+		r = sysfs_list(devices_fd, ".", ret, err);
+	for (i = 0; r == 0 && i < ret->n; i++)
+		if (is_unbound_like(devices_fd, ret->names[i], &gpu))
+			ret->names[n++] = ret->names[i];
+		else
+			free(ret->names[i]);
+	if (r == 0)
+		ret->n = n;
+	return r;
+}
+
+void pf_stub_release(int root_fd, const struct names *names)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, NULL);
+	char driver[DRIVER_NAME_SIZE];
+	size_t i;
+
+	for (i = 0; devices_fd >= 0 && i < names->n; i++) {
+		struct error ignored; /* then it is shown as it is */
+		struct bdf bdf;
+
+		if (bdf_parse(names->names[i], &bdf) &&
+		    pci_driver(devices_fd, names->names[i], driver, NULL) == 0 &&
+		    !strcmp(driver, STUB))
+			(void)pci_unbind(root_fd, STUB, &bdf, &ignored);
+	}
+}
+
+void pf_stub_rebind(int root_fd, const struct bdf *gpu)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, NULL);
+	char name[BDF_SIZE], driver[DRIVER_NAME_SIZE];
+	struct error ignored;
+
+	if (devices_fd < 0 ||
+	    pci_driver(devices_fd, bdf_format(gpu, name), driver, NULL) < 0)
+		return;
+	if (!strcmp(driver, STUB))
+		(void)pci_unbind(root_fd, STUB, gpu, &ignored);
+	else if (driver[0])
+		return;
+	(void)pci_bind(root_fd, "nvidia", gpu, &ignored);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "model/bdf.h"
+#include "sysfs/sysfs.h"
+
+/* NVIDIA's sriov-manage has the kernel bind a GPU to pci-pf-stub, by its device id, since
+ * only that driver can switch virtual functions. The kernel then binds every other
+ * function of that id that has no driver at the moment, too: GPUs that the nvidia driver
+ * has not come to yet. */
+
+/* Names the physical functions of GPU's ids that have no driver, GPU aside. */
+int pf_stub_list_unbound(int root_fd, const struct bdf *gpu, struct names *ret,
+			 struct error *err);
+
+/* Takes pci-pf-stub from those of NAMES that have it now. */
+void pf_stub_release(int root_fd, const struct names *names);
+
+/* Binds GPU to nvidia, if it has no driver or is left with pci-pf-stub. Whether that has
+ * worked is to be seen in sysfs. */
+void pf_stub_rebind(int root_fd, const struct bdf *gpu);
