@@ -5,6 +5,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/view.h"
+#include "host/parents.h"
 #include "out/json.h"
 #include "out/table.h"
 #include "util/cleanup.h"
@@ -24,6 +25,7 @@ struct type_row {
 	uint32_t free;
 	json_t *ids, *gpus;
 	uint32_t n_gpus;
+	const char *parent; /* of one that no GPU offers; nothing is made on it */
 };
 
 enum { OPT_GPU = 0x200, OPT_ALL };
@@ -66,7 +68,7 @@ static struct type_row *row_of(struct type_row *rows, size_t *n,
 	for (i = 0; i < *n && !own; i++)
 		if (text_equal_nocase(rows[i].type->profile, type->profile))
 			return &rows[i];
-	rows[*n] = (struct type_row){ type, 0, json_array(), json_array(), 0 };
+	rows[*n] = (struct type_row){ type, 0, json_array(), json_array(), 0, NULL };
 	return &rows[(*n)++];
 }
 
@@ -112,18 +114,40 @@ static size_t collect(const struct view *view, const struct usage *usage,
 	return n;
 }
 
+/* What other parents offer, for whoever asks for all there is. */
+static size_t collect_others(const struct other_parents *others, struct type_row *rows,
+			     size_t n)
+{
+	size_t i, j;
+
+	for (i = 0; i < others->n; i++)
+		for (j = 0; j < others->parents[i].catalog->n_types; j++) {
+			const struct vgpu_type *type =
+				&others->parents[i].catalog->types[j];
+			struct type_row *row = row_of(rows, &n, type, true);
+
+			row->parent = others->parents[i].name;
+			(void)json_array_append_new(row->ids, json_integer(type->id));
+		}
+	return n;
+}
+
 static json_t *type_json(const struct type_row *row)
 {
 	const struct vgpu_type *t = row->type;
 	char series[2] = { t->series, '\0' };
+	json_t *object = json_pack(
+		"{s:s, s:s, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "profile",
+		t->profile, "type_name", t->name, "type_ids", row->ids, "framebuffer_mib",
+		json_known(t->framebuffer_mib), "max_instances",
+		json_known(t->max_instances), "num_heads", json_known(t->num_heads),
+		"max_resolution", json_text(t->max_resolution), "series",
+		json_text(series), "free",
+		row->parent ? json_null() : json_integer(row->free), "gpus", row->gpus);
 
-	return json_pack("{s:s, s:s, s:O, s:o, s:o, s:o, s:o, s:o, s:I, s:O}", "profile",
-			 t->profile, "type_name", t->name, "type_ids", row->ids,
-			 "framebuffer_mib", json_known(t->framebuffer_mib),
-			 "max_instances", json_known(t->max_instances), "num_heads",
-			 json_known(t->num_heads), "max_resolution",
-			 json_text(t->max_resolution), "series", json_text(series),
-			 "free", (json_int_t)row->free, "gpus", row->gpus);
+	if (row->parent)
+		(void)json_object_set_new(object, "parent", json_text(row->parent));
+	return object;
 }
 
 static const char *known(uint32_t value, char *buf, size_t size)
@@ -135,11 +159,13 @@ static const char *known(uint32_t value, char *buf, size_t size)
 static int add_line(struct table *table, const struct type_row *row, bool all,
 		    struct error *err)
 {
-	char size[16], max[16], free_now[16], heads[16], gpus[32];
+	char size[16], max[16], free_now[16], heads[16], gpus[TYPE_DIR_SIZE];
 	const struct vgpu_type *t = row->type;
 
-	(void)snprintf(free_now, sizeof(free_now), "%u", row->free);
-	if (all)
+	(void)snprintf(free_now, sizeof(free_now), row->parent ? "-" : "%u", row->free);
+	if (row->parent)
+		(void)text_copy(gpus, sizeof(gpus), row->parent);
+	else if (all)
 		(void)snprintf(gpus, sizeof(gpus), "%s",
 			       json_string_value(json_array_get(row->gpus, 0)));
 	else
@@ -216,6 +242,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	};
 	_cleanup_(view_close) struct view view = { .host = NULL };
 	_cleanup_(usage_free) struct usage usage = { NULL, NULL };
+	_cleanup_(other_parents_free) struct other_parents others = { NULL, 0 };
 	_cleanup_(freep) struct type_row *rows = NULL;
 	struct types_args a = { .profile = NULL };
 	char profile[PROFILE_SIZE] = "";
@@ -233,6 +260,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		r = view_resolve(view.host, a.profile, profile, err);
 	if (r == 0 && a.have_gpu)
 		r = view_find_gpu(view.host, &a.gpu, &gpu, err);
+	if (r == 0 && !a.profile && !a.have_gpu)
+		r = context_scan_others(ctx, view.host, &others, err);
 	if (r == 0)
 		r = usage_make(view.host, view.saved, &usage, err);
 	if (r < 0)
@@ -240,13 +269,16 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	for (i = 0; i < view.host->n_gpus; i++)
 		room += view.host->gpus[i].catalog ? view.host->gpus[i].catalog->n_types
 						   : 0;
+	for (i = 0; i < others.n; i++)
+		room += others.parents[i].catalog->n_types;
 	rows = calloc(room, sizeof(*rows));
 	if (!rows)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "list types");
 	n = collect(&view, &usage, &a, profile, rows);
-	r = print(ctx, &view, &a, rows, n, err);
 	if (!n)
 		explain_nothing(ctx, view.host);
+	n = collect_others(&others, rows, n);
+	r = print(ctx, &view, &a, rows, n, err);
 	for (i = 0; i < n; i++) {
 		json_decref(rows[i].ids);
 		json_decref(rows[i].gpus);

@@ -49,6 +49,14 @@ int context_scan(struct context *ctx, unsigned what, struct host **ret, struct e
 	return r;
 }
 
+int context_scan_others(struct context *ctx, const struct host *host,
+			struct other_parents *ret, struct error *err)
+{
+	struct scan_options options = { .warn = warn };
+
+	return other_parents_scan(ctx->root_fd, host, &options, ret, err);
+}
+
 int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
 		       struct error *err)
 {

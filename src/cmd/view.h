@@ -5,6 +5,7 @@
 #include "core/alloc.h"
 #include "core/plan.h"
 #include "core/resolve.h"
+#include "host/parents.h"
 
 /* Host and record side by side: what every query is an answer from. */
 struct view {
@@ -28,6 +29,10 @@ int view_read_published(struct context *ctx, struct view *view, struct error *er
 /* Scans with the settings' exclusions applied; warnings go to stderr. */
 int context_scan(struct context *ctx, unsigned what, struct host **ret,
 		 struct error *err);
+
+/* Parents of mediated devices that are no GPUs; warnings go to stderr. */
+int context_scan_others(struct context *ctx, const struct host *host,
+			struct other_parents *ret, struct error *err);
 
 /* Looks at one GPU of HOST again. */
 int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,

@@ -232,9 +232,8 @@ static void find_frameworks(struct scan *scan)
 	}
 }
 
-/* Reads every type of one parent; a type that cannot be read is reported and left out. */
-static int read_catalog(int types_fd, const struct scan_options *options,
-			struct catalog **ret, struct error *err)
+int scan_catalog(int types_fd, const struct scan_options *options, struct catalog **ret,
+		 struct error *err)
 {
 	_cleanup_(names_free) struct names dirs = { NULL, 0 };
 	_cleanup_(catalog_unrefp) struct catalog *catalog = calloc(1, sizeof(*catalog));
@@ -352,7 +351,7 @@ int scan_types(int root_fd, struct host *host, struct gpu *gpu,
 		return 0;
 	if (!gpu->catalog || gpu->catalog->remembered) {
 		struct catalog *catalog;
-		int q = read_catalog(types_fd, options, &catalog, err);
+		int q = scan_catalog(types_fd, options, &catalog, err);
 
 		if (q < 0)
 			return q;

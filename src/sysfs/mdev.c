@@ -10,7 +10,6 @@
 #include "util/text.h"
 
 #define MDEV_DEVICES "sys/bus/mdev/devices"
-#define MDEV_PARENTS "sys/class/mdev_bus"
 
 static int list_or_nothing(int root_fd, const char *dir, struct names *ret,
 			   struct error *err)

@@ -7,6 +7,8 @@
 /* Mediated devices. Source: Documentation/ABI/testing/sysfs-bus-vfio-mdev and
  * drivers/vfio/mdev/mdev_sysfs.c. PARENT_FD is that of a parent's device directory. */
 
+#define MDEV_PARENTS "sys/class/mdev_bus"
+
 /* Names of all mdev parents on the host; no mdev bus is an empty list. */
 int mdev_list_parents(int root_fd, struct names *ret, struct error *err);
 
