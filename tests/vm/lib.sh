@@ -51,7 +51,8 @@ t() {
 # is GOT WANTED SENTENCE
 is() {
 	[ "$1" = "$2" ]
-	result $? "$3" || printf "# got:    '%s'\n# wanted: '%s'\n" "$1" "$2"
+	result $? "$3" || printf "got:    '%s'\nwanted: '%s'\n" "$1" "$2" |
+		sed 's/^/# /' | awk 'NR <= 40 { print substr($0, 1, 300) }'
 }
 # true_there SENTENCE SCRIPT [SECONDS]: the script succeeds in the guest
 true_there() {

@@ -121,6 +121,7 @@ vm_get() {
 	vm_run "$@"
 	local r=$?
 	cat "$out"
+	[ $r -lt 124 ] || echo 'the guest did not answer in time'
 	return $r
 }
 

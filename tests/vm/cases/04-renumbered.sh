@@ -13,8 +13,8 @@ type_directories() {
 
 booted --gpus 2 --vfs 4
 must sriov enable all
-must create A40-24A --vm red
-must create A40-24A --vm green
+must create A40-24A --vm red --gpu 0000:01:00.0
+must create A40-24A --vm green --gpu 0000:01:00.0
 must create A40-8Q --vm blue
 saved=$(list_identities) live=$(kernel)
 is "$(type_directories | xargs)" 'nvidia-562 nvidia-575' 'types have their usual names'
