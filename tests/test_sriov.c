@@ -65,7 +65,7 @@ static int switch_to(struct tree *tree, uint32_t n_vfs, uint32_t timeout_s,
 		     struct error *err)
 {
 	const struct sriov_tool tool = { tree->root, PROGRAM };
-	const struct sriov_job job = { { 0, 0xe8, 0, 0 }, n_vfs, timeout_s, 3, false };
+	const struct sriov_job job = { { 0, 0xe8, 0, 0 }, n_vfs, timeout_s, false, false };
 	int r, lock_fd = lock_open(tree->fd, "lock", err);
 
 	assert_true(lock_fd >= 0);
@@ -244,7 +244,7 @@ static void a_gpu_that_is_not_there_is_not_found(void **state)
 {
 	struct tree *tree = *state;
 	const struct sriov_tool tool = { tree->root, PROGRAM };
-	const struct sriov_job job = { { 0, 0x1, 0, 0 }, 4, 1, 3, false };
+	const struct sriov_job job = { { 0, 0x1, 0, 0 }, 4, 1, false, false };
 	struct error err;
 	int lock_fd = lock_open(tree->fd, "lock", &err);
 

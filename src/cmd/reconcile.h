@@ -102,8 +102,7 @@ int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct err
 int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err);
 
 /* Takes over what became of it. */
-void reconcile_take_switched(struct context *ctx, struct gpu_task *task,
-			     const struct job_result *result);
+void reconcile_take_switched(struct gpu_task *task, const struct job_result *result);
 
 /* Is the GPU as ready as it gets within its deadlines? */
 bool reconcile_is_settled(struct context *ctx, const struct reconcile *rc,

@@ -5,6 +5,7 @@
 
 #include "cmd/reconcile.h"
 #include "cmd/sriov.h"
+#include "run/sriov_mark.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -220,29 +221,9 @@ static void try_gpu(struct context *ctx, struct reconcile *rc,
 	task->done = task->r < 0;
 }
 
-static void enable(struct context *ctx, struct reconcile *rc, const struct gpu *gpu)
-{
-	struct gpu_task *task = reconcile_find_task(rc, &gpu->bdf);
-	struct sriov_request request = { .gpu = gpu->bdf,
-					 .n_vfs = gpu->total_vfs,
-					 .tries = SRIOV_TRIES };
-	int r = rc->boot ? sriov_may_restore(ctx, &gpu->bdf, &request.tries, &task->err)
-			 : 0;
-
-	if (r == 0) {
-		try_gpu(ctx, rc, &request);
-		return;
-	}
-	task->tried = task->done = true;
-	task->r = r;
-}
-
-void reconcile_take_switched(struct context *ctx, struct gpu_task *task,
-			     const struct job_result *result)
+void reconcile_take_switched(struct gpu_task *task, const struct job_result *result)
 {
 	close_fd(TAKE_FD(task->lock_fd));
-	if (result->r != -ETIMEDOUT)
-		sriov_finished(ctx, &task->ready.gpu);
 	task->done = true;
 	task->r = result->r;
 	task->err = result->err;
@@ -263,7 +244,7 @@ static void bind_again(struct context *ctx, struct reconcile *rc)
 
 		if (!task->needed || task->tried || task->bound ||
 		    task->ready.step != READY_DRIVER || task->ready.busy ||
-		    !sriov_was_cut_short(ctx, &task->ready.gpu))
+		    !sriov_was_cut_short(ctx->root_fd, &task->ready.gpu))
 			continue;
 		task->bound = true;
 		try_gpu(ctx, rc, &request);
@@ -274,6 +255,7 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 {
 	const struct host *host = rc->view.host;
 	const struct saved *saved = rc->view.saved;
+	struct sriov_request request;
 	size_t i;
 	int r = 0;
 
@@ -288,8 +270,11 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 				      saved->n_gpus))
 			continue;
 		r = need(rc, &gpu->bdf, err);
+		request = (struct sriov_request){ .gpu = gpu->bdf,
+						  .n_vfs = gpu->total_vfs,
+						  .restore = rc->boot };
 		if (r == 0)
-			enable(ctx, rc, gpu);
+			try_gpu(ctx, rc, &request);
 	}
 	if (r == 0)
 		bind_again(ctx, rc);

@@ -166,6 +166,7 @@ static bool report_gpu(struct context *ctx, const struct reconcile *rc,
 		return true;
 	}
 	if (!task->needed || task->ready.step == READY_DONE ||
+	    (!(rc->what & DO_VGPUS) && !late) ||
 	    (!rc->boot && is_told(rc, &task->ready.gpu)))
 		return false;
 	complain("GPU %s: %s did not come", bdf_format(&task->ready.gpu, name),

@@ -347,7 +347,7 @@ static const struct bdf *take_result(struct context *ctx, struct reconcile *rc,
 		return NULL;
 	}
 	task = &rc->tasks[result->tag - SRIOV_TAG];
-	reconcile_take_switched(ctx, task, result);
+	reconcile_take_switched(task, result);
 	return &task->ready.gpu;
 }
 

@@ -318,9 +318,9 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 
 		if (t->skipped || !needs_switch(s, t->gpu))
 			continue;
-		request = (struct sriov_request){ .gpu = t->gpu->bdf,
-						  .n_vfs = enable ? t->gpu->total_vfs : 0,
-						  .tries = SRIOV_TRIES };
+		request =
+			(struct sriov_request){ .gpu = t->gpu->bdf,
+						.n_vfs = enable ? t->gpu->total_vfs : 0 };
 		r = sriov_queue(ctx, s->jobs, &request, i, &t->lock_fd, err);
 	}
 	while (r == 0 && (r = jobs_next(s->jobs, -1, &result, err)) > 0) {
@@ -329,8 +329,6 @@ static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
 		t->done = true;
 		t->r = result.r;
 		t->err = result.err;
-		if (result.r != -ETIMEDOUT)
-			sriov_finished(ctx, &t->gpu->bdf);
 		close_fd(TAKE_FD(t->lock_fd)); /* the next GPU's turn needs the lock */
 		(void)bdf_format(&t->gpu->bdf, name);
 		if (result.r == 0)

@@ -11,6 +11,7 @@
 #include "host/scan.h"
 #include "run/pf_stub.h"
 #include "run/program.h"
+#include "run/sriov_mark.h"
 #include "sysfs/pci.h"
 #include "sysfs/sriov.h"
 #include "util/cleanup.h"
@@ -169,26 +170,43 @@ static int attempt(int root_fd, const struct sriov_tool *tool,
 	return seen;
 }
 
+/* As often as it takes, TRIES times at most. */
+static int try_often(int root_fd, const struct sriov_tool *tool,
+		     const struct sriov_job *job, uint32_t tries, int lock_fd,
+		     int64_t deadline, struct error *err)
+{
+	uint32_t try;
+
+	for (try = 1;; try++) {
+		int r = attempt(root_fd, tool, job, lock_fd, deadline, err);
+
+		if (r == 0 || r == -ETIMEDOUT || err->kind == ERROR_PERMISSION ||
+		    try >= tries || clock_monotonic_ms() + PAUSE_MS >= deadline)
+			return r;
+		clock_sleep_ms(PAUSE_MS);
+	}
+}
+
 static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 		      const struct sriov_job *job, int lock_fd, int64_t deadline,
 		      struct error *err)
 {
 	_cleanup_(host_freep) struct host *host = NULL;
+	uint32_t tries = SRIOV_TRIES;
 	struct gpu *gpu;
-	uint32_t try;
 	int r = look(root_fd, job, &host, &gpu, err);
 
 	if (r < 0 || gpu->n_vfs == job->n_vfs)
 		return r; /* somebody else has switched them meanwhile */
 	r = refuse_busy(root_fd, host, gpu, err);
-	for (try = 1; r == 0; try++) {
-		r = attempt(root_fd, tool, job, lock_fd, deadline, err);
-		if (r == 0 || r == -ETIMEDOUT || err->kind == ERROR_PERMISSION ||
-		    try >= job->tries || clock_monotonic_ms() + PAUSE_MS >= deadline)
-			return r;
-		clock_sleep_ms(PAUSE_MS);
-		r = 0;
-	}
+	if (r == 0 && job->restore)
+		r = sriov_may_restore(root_fd, &tries, &job->gpu, err);
+	if (r < 0)
+		return r;
+	sriov_mark(root_fd, &job->gpu, false);
+	r = try_often(root_fd, tool, job, tries, lock_fd, deadline, err);
+	if (r != -ETIMEDOUT) /* else it is still at work */
+		sriov_mark(root_fd, &job->gpu, true);
 	return r;
 }
 
@@ -216,9 +234,11 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	char name[BDF_SIZE];
 	int r = take_locks(job, lock_fd, deadline, err);
 
-	if (r == 0 && job->bind_only)
+	if (r == 0 && job->bind_only) {
 		pf_stub_rebind(root_fd, &job->gpu);
-	else if (r == 0) {
+		sriov_mark(root_fd, &job->gpu, true);
+	}
+	if (r == 0 && !job->bind_only) {
 		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
 		/* Also where the program still has the description: other GPUs must not
 		 * wait for one that hangs. */

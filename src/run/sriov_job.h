@@ -11,7 +11,7 @@ struct sriov_job {
 	struct bdf gpu;
 	uint32_t n_vfs;	    /* how many there shall be; 0 switches them off */
 	uint32_t timeout_s; /* for the locks and the program, together */
-	uint32_t tries;	    /* how often the program is run at most */
+	bool restore;	    /* nobody has asked for it by hand, see sriov_may_restore() */
 	bool bind_only;	    /* nothing but bind the PF to nvidia, if it has no driver */
 };
 

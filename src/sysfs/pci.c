@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -124,4 +125,13 @@ int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct erro
 int pci_unbind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err)
 {
 	return write_to_driver(root_fd, driver, "unbind", bdf, err);
+}
+
+uint64_t pci_driver_load(int root_fd, const char *driver)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", driver);
+	return fstatat(root_fd, path, &st, 0) == 0 ? st.st_ino : 0;
 }

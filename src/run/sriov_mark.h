@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/bdf.h"
+#include "util/error.h"
+
+/* Under which load of the driver sriov-manage was last used on a GPU, and whether that
+ * came to an end: the file run/vgpumgr/sriov-BDF, which does not outlive a boot. */
+
+/* How often sriov-manage is run for one GPU before it is given up. */
+#define SRIOV_TRIES 3
+
+/* Notes down that the switching begins, or that it has come to an END, well or not.
+ * Without the file it may be tried once too often: what goes wrong is not told. */
+void sriov_mark(int root_fd, const struct bdf *gpu, bool end);
+
+/* Was GPU being switched, under this load of the driver, when that was cut short?  Then
+ * it is vgpumgr's to bind it again, if it has no driver. */
+bool sriov_was_cut_short(int root_fd, const struct bdf *gpu);
+
+/* May a run that nobody asked for by hand switch GPU's virtual functions?  Once for each
+ * load of the driver, or its own rebinding, which fires the events that start such runs,
+ * would make a loop; and after a reload only while nvidia-vgpu-mgr is there. *RET_TRIES
+ * is 1 then, else SRIOV_TRIES. -EALREADY or -ESRCH where it may not. */
+int sriov_may_restore(int root_fd, uint32_t *ret_tries, const struct bdf *gpu,
+		      struct error *err);
