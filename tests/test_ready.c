@@ -72,6 +72,13 @@ static void what_is_left_alone_is_not_waited_for(void **state)
 	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
 }
 
+/* Looks at NOW, and returns since when the GPU has been where it is. */
+static int64_t since(struct ready *ready, const struct scene *s, bool halted, int64_t now)
+{
+	ready_look(ready, &s->host, false, halted, now);
+	return ready->since;
+}
+
 static void only_progress_moves_the_clock(void **state)
 {
 	struct ready ready;
@@ -80,24 +87,16 @@ static void only_progress_moves_the_clock(void **state)
 	(void)state;
 	ready = ready_start(&scene(&s, NULL, 0, 0)->host, &gpu_bdf, false, 100);
 	assert_int_equal(ready.since, 100);
-	assert_false(ready_look(&ready, &s.host, false, false, 200));
-	assert_int_equal(ready.since, 100);
-	assert_true(
-		ready_look(&ready, &scene(&s, "nvidia", 0, 0)->host, false, false, 300));
-	assert_int_equal(ready.since, 300);
+	assert_int_equal(since(&ready, &s, false, 200), 100);
+	assert_int_equal(since(&ready, scene(&s, "nvidia", 0, 0), false, 300), 300);
 	/* One more VF, then one more of them with types, are progress, too. */
-	assert_true(
-		ready_look(&ready, &scene(&s, "nvidia", 2, 0)->host, false, false, 400));
-	assert_true(
-		ready_look(&ready, &scene(&s, "nvidia", 4, 0)->host, false, false, 500));
-	assert_true(
-		ready_look(&ready, &scene(&s, "nvidia", 4, 1)->host, false, false, 600));
-	assert_false(ready_look(&ready, &s.host, false, false, 700));
-	assert_int_equal(ready.since, 600);
+	assert_int_equal(since(&ready, scene(&s, "nvidia", 2, 0), false, 400), 400);
+	assert_int_equal(since(&ready, scene(&s, "nvidia", 4, 0), false, 500), 500);
+	assert_int_equal(since(&ready, scene(&s, "nvidia", 4, 1), false, 600), 600);
+	assert_int_equal(since(&ready, &s, false, 700), 600);
 	/* A step back is none: a GPU that comes and goes must not be waited for for ever.
 	 */
-	assert_false(ready_look(&ready, &scene(&s, "", 0, 0)->host, false, false, 800));
-	assert_int_equal(ready.since, 600);
+	assert_int_equal(since(&ready, scene(&s, "", 0, 0), false, 800), 600);
 	assert_int_equal(ready.step, READY_DRIVER);
 }
 
@@ -108,10 +107,21 @@ static void while_somebody_is_at_work_the_clock_stands_still(void **state)
 
 	(void)state;
 	ready = ready_start(&scene(&s, "nvidia", 0, 0)->host, &gpu_bdf, false, 100);
-	assert_false(ready_look(&ready, &s.host, false, true, 900));
-	assert_int_equal(ready.since, 900);
-	assert_false(ready_look(&ready, &s.host, false, false, 1000));
-	assert_int_equal(ready.since, 900);
+	assert_int_equal(since(&ready, &s, true, 900), 900);
+	assert_int_equal(since(&ready, &s, false, 1000), 900);
+}
+
+static void what_it_waits_for_is_told(void **state)
+{
+	struct ready ready;
+	struct scene s;
+
+	(void)state;
+	ready = ready_start(&scene(&s, "nvidia", 0, 0)->host, &gpu_bdf, false, 100);
+	assert_string_equal(ready_words(&ready), "its virtual functions");
+	ready_look(&ready, &s.host, true, false, 200);
+	assert_string_equal(ready_words(&ready),
+			    "the end of the switching of its virtual functions");
 }
 
 static void each_step_has_its_own_limit(void **state)
@@ -141,6 +151,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_alone_is_not_waited_for),
 		cmocka_unit_test(only_progress_moves_the_clock),
 		cmocka_unit_test(while_somebody_is_at_work_the_clock_stands_still),
+		cmocka_unit_test(what_it_waits_for_is_told),
 		cmocka_unit_test(each_step_has_its_own_limit),
 	};
 

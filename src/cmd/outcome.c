@@ -7,6 +7,9 @@
 #include "out/json.h"
 #include "out/table.h"
 #include "util/cleanup.h"
+#include "util/journal.h"
+
+#define SUMMARY "%u as saved, %u created, %u moved, %u failed, %u foreign"
 
 DEFINE_CLEANUP(struct table *, table_free)
 
@@ -109,6 +112,45 @@ static int print_table(const struct view *view, const struct outcome *outcomes, 
 	return r == 0 && lines ? table_print(table, err) : r;
 }
 
+/* In the journal a table is out of place: a line each for what is not as it should be,
+ * and what was made has been told. */
+static void log_lines(const struct context *ctx, const struct view *view,
+		      const struct outcome *outcomes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct outcome *o = &outcomes[i];
+		char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE];
+		bool ours = o->row.saved && o->row.verdict.state != STATE_ACTIVE;
+
+		if (!is_worth_a_line(o) || (o->row.saved && !ours && !o->error[0]))
+			continue;
+		row_place(view, &o->row, gpu, parent);
+		if (ours)
+			complain("%s is %s: %s of %s slot %u on %s: %s",
+				 row_uuid(&o->row), vgpu_state_name(o->row.verdict.state),
+				 row_profile(&o->row), o->row.saved->vm,
+				 o->row.saved->slot, parent, o->error);
+		else
+			note(ctx, "%s is %s on %s%s%s", row_uuid(&o->row),
+			     vgpu_state_name(o->row.verdict.state), parent,
+			     o->error[0] ? ": " : "", o->error);
+	}
+}
+
+static void log_summary(const struct context *ctx, const struct outcome_summary *s)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), SUMMARY, s->as_saved, s->created, s->moved,
+		       s->failed, s->foreign);
+	if (s->failed)
+		complain("%s", text);
+	else
+		note(ctx, "%s", text);
+}
+
 int outcomes_print(const struct context *ctx, const struct view *view,
 		   const struct outcome *outcomes, size_t n,
 		   const struct outcome_summary *s, char **ret_text, struct error *err)
@@ -121,9 +163,14 @@ int outcomes_print(const struct context *ctx, const struct view *view,
 	if (ctx->json)
 		return json_print(document, err);
 	json_decref(document);
+	if (journal_is_stderr()) {
+		log_lines(ctx, view, outcomes, n);
+		log_summary(ctx, s);
+		return 0;
+	}
 	r = print_table(view, outcomes, n, err);
 	if (r == 0 && !ctx->quiet)
-		printf("%u as saved, %u created, %u moved, %u failed, %u foreign\n",
-		       s->as_saved, s->created, s->moved, s->failed, s->foreign);
+		printf(SUMMARY "\n", s->as_saved, s->created, s->moved, s->failed,
+		       s->foreign);
 	return r;
 }

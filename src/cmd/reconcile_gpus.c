@@ -114,21 +114,28 @@ static int need_all(struct reconcile *rc, struct error *err)
 	return r;
 }
 
+/* A look at one GPU; what it waits for then is told when it is something new. */
+static void look_at(const struct context *ctx, const struct reconcile *rc,
+		    struct gpu_task *task)
+{
+	const char *before = ready_words(&task->ready);
+	char name[BDF_SIZE];
+
+	ready_look(&task->ready, rc->view.host, is_busy(rc, &task->ready.gpu),
+		   is_halted(rc, &task->ready), clock_monotonic_ms());
+	if (rc->boot && task->ready.step != READY_DONE &&
+	    strcmp(before, ready_words(&task->ready)) != 0)
+		note(ctx, "GPU %s: waits for %s now", bdf_format(&task->ready.gpu, name),
+		     ready_words(&task->ready));
+}
+
 int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	size_t i;
 
 	for (i = 0; i < rc->n_tasks; i++) {
-		struct gpu_task *task = &rc->tasks[i];
-		char name[BDF_SIZE];
-
-		task->needed = false;
-		if (ready_look(&task->ready, rc->view.host, is_busy(rc, &task->ready.gpu),
-			       is_halted(rc, &task->ready), clock_monotonic_ms()) &&
-		    rc->boot && task->ready.step != READY_DONE)
-			note(ctx, "GPU %s: waits for %s now",
-			     bdf_format(&task->ready.gpu, name),
-			     ready_words(&task->ready));
+		look_at(ctx, rc, &rc->tasks[i]);
+		rc->tasks[i].needed = false;
 	}
 	return need_all(rc, err);
 }

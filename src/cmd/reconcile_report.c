@@ -294,7 +294,11 @@ int reconcile_report_gpus(struct context *ctx, const struct reconcile *rc)
 		print_sriov_plan(ctx, rc);
 	for (i = 0; i < rc->n_tasks; i++)
 		n += rc->tasks[i].tried && rc->tasks[i].r == 0;
-	note(ctx, "virtual functions were enabled on %zu GPUs, %u failed", n, failed);
+	if (n + failed)
+		note(ctx, "virtual functions were enabled on %zu GPU%s, %u failed", n,
+		     n == 1 ? "" : "s", failed);
+	else
+		note(ctx, "no virtual functions are wanted that are off");
 	return failed ? ERROR_DRIFT : 0;
 }
 

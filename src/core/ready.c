@@ -28,12 +28,12 @@ struct ready ready_start(const struct host *host, const struct bdf *bdf, bool bu
 {
 	struct ready ready = { .gpu = *bdf };
 
-	(void)ready_look(&ready, host, busy, false, now);
+	ready_look(&ready, host, busy, false, now);
 	ready.since = now;
 	return ready;
 }
 
-bool ready_look(struct ready *ready, const struct host *host, bool busy, bool halted,
+void ready_look(struct ready *ready, const struct host *host, bool busy, bool halted,
 		int64_t now)
 {
 	const struct gpu *gpu = host_find_gpu(host, &ready->gpu);
@@ -50,7 +50,6 @@ bool ready_look(struct ready *ready, const struct host *host, bool busy, bool ha
 	if (!further && !halted)
 		is.since = ready->since;
 	*ready = is;
-	return further;
 }
 
 bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_STEPS],
