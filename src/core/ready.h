@@ -31,8 +31,8 @@ struct ready ready_start(const struct host *host, const struct bdf *gpu, bool bu
 			 int64_t now);
 
 /* Looks again. HALTED: its clock stands still, since somebody is at work whose own
- * deadline holds. True where it has come further. */
-bool ready_look(struct ready *ready, const struct host *host, bool busy, bool halted,
+ * deadline holds. */
+void ready_look(struct ready *ready, const struct host *host, bool busy, bool halted,
 		int64_t now);
 
 /* Is it worth waiting on? LIMITS_MS holds for each step how long it may take without any
