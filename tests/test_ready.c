@@ -68,6 +68,9 @@ static void what_is_left_alone_is_not_waited_for(void **state)
 	(void)state;
 	scene(&s, "", 0, 0)->gpu.excluded = true;
 	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
+	(void)snprintf(scene(&s, "nvidia", 0, 0)->gpu.driver_override, DRIVER_NAME_SIZE,
+		       "vfio-pci");
+	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
 	scene(&s, "nvidia", 0, 0)->gpu.is_parent = true;
 	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
 }

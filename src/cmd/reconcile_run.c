@@ -61,6 +61,10 @@ static int take_turn(struct context *ctx, struct reconcile *rc, struct error *er
 	if (rc->is_chosen || !(rc->what & DO_VGPUS))
 		return 0;
 	r = lock_take(rc->lock_fd, LOCK_RECONCILE, deadline, err);
+	if (r == -ETIMEDOUT)
+		error_hint(
+			err,
+			"'systemctl status vgpumgr-reconcile' tells what it waits for");
 	return r < 0 ? error_context(err, "wait for another reconcile") : 0;
 }
 

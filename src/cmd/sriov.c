@@ -5,6 +5,7 @@
 
 #include "cmd/gpu_summary.h"
 #include "cmd/sriov.h"
+#include "cmd/sriov_call.h"
 #include "cmd/work.h"
 #include "out/json.h"
 #include "out/table.h"
@@ -15,15 +16,6 @@
 
 DEFINE_CLEANUP(struct table *, table_free)
 DEFINE_CLEANUP(struct pci_names *, pci_names_close)
-
-enum verb { VERB_NONE, VERB_STATUS, VERB_ENABLE, VERB_DISABLE, VERB_RESTORE };
-
-struct sriov_args {
-	enum verb verb;
-	char **gpus;
-	size_t n_gpus;
-	bool all;
-};
 
 static error_t parse_verb(struct argp_state *state, struct sriov_args *a, const char *arg)
 {
@@ -76,23 +68,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 }
-
-/* One GPU that the call is about. */
-struct target {
-	struct gpu *gpu;
-	bool done, skipped, told;
-	int lock_fd, r;
-	struct error err;
-};
-
-struct sriov {
-	struct sriov_args args;
-	struct view view;
-	struct store *store;
-	struct jobs *jobs;
-	struct target *targets;
-	size_t n;
-};
 
 static void sriov_end(struct sriov *s)
 {
@@ -191,15 +166,6 @@ static int refuse_saved(const struct sriov *s, const struct gpu *gpu, struct err
 		return -EBUSY;
 	}
 	return 0;
-}
-
-/* Must the kernel be touched for it? */
-static bool needs_switch(const struct sriov *s, const struct gpu *gpu)
-{
-	if (s->args.verb == VERB_DISABLE)
-		return gpu->n_vfs > 0;
-	return gpu->n_vfs != gpu->total_vfs ||
-	       gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
 }
 
 static int check_target(int root_fd, const struct sriov *s, struct target *t,
@@ -304,109 +270,6 @@ static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
 	return r;
 }
 
-static int switch_all(struct context *ctx, struct sriov *s, struct error *err)
-{
-	bool enable = s->args.verb == VERB_ENABLE;
-	struct sriov_request request;
-	struct job_result result;
-	char name[BDF_SIZE];
-	size_t i;
-	int r = 0;
-
-	for (i = 0; i < s->n && r == 0; i++) {
-		struct target *t = &s->targets[i];
-
-		if (t->skipped || !needs_switch(s, t->gpu))
-			continue;
-		request =
-			(struct sriov_request){ .gpu = t->gpu->bdf,
-						.n_vfs = enable ? t->gpu->total_vfs : 0 };
-		r = sriov_queue(ctx, s->jobs, &request, i, &t->lock_fd, err);
-	}
-	while (r == 0 && (r = jobs_next(s->jobs, -1, &result, err)) > 0) {
-		struct target *t = &s->targets[result.tag];
-
-		t->done = true;
-		t->r = result.r;
-		t->err = result.err;
-		close_fd(TAKE_FD(t->lock_fd)); /* the next GPU's turn needs the lock */
-		(void)bdf_format(&t->gpu->bdf, name);
-		if (result.r == 0)
-			note(ctx, "%s: virtual functions %s", name,
-			     enable ? "on" : "off");
-		else
-			error_hint(&t->err, "'vgpumgr sriov status' shows how it stands");
-		r = 0;
-	}
-	return r;
-}
-
-#define LOOK_MS 100
-#define WHAT (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
-
-/* Host and record as they are now, with the targets pointing into them. */
-static int look_again(struct context *ctx, struct sriov *s, struct error *err)
-{
-	_cleanup_(freep) struct bdf *bdfs = calloc(s->n + 1, sizeof(*bdfs));
-	size_t i, kept = 0;
-	int r;
-
-	if (!bdfs)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "sriov");
-	for (i = 0; i < s->n; i++)
-		bdfs[i] = s->targets[i].gpu->bdf;
-	view_close(&s->view);
-	r = view_open(ctx, WHAT, &s->view, err);
-	for (i = 0; i < s->n && r == 0; i++) {
-		s->targets[i].gpu = host_find_gpu(s->view.host, &bdfs[i]);
-		if (s->targets[i].gpu)
-			s->targets[kept++] = s->targets[i];
-		else
-			close_fd(s->targets[i].lock_fd);
-	}
-	if (r == 0)
-		s->n = kept;
-	return r;
-}
-
-/* Is one of those that were switched on without types still?  Says which, then. */
-static struct target *find_unready(struct sriov *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++) {
-		struct target *t = &s->targets[i];
-
-		if (t->done && t->r == 0 &&
-		    gpu_ready_vfs(s->view.host, t->gpu) < t->gpu->n_vfs)
-			return t;
-	}
-	return NULL;
-}
-
-/* Virtual functions are of use when vGPU types have appeared on them. */
-static int await_types(struct context *ctx, struct sriov *s, struct error *err)
-{
-	int64_t deadline =
-		clock_monotonic_ms() + (int64_t)context_sriov_timeout(ctx) * 1000;
-	char name[BDF_SIZE];
-	struct target *t;
-	int r;
-
-	while ((r = look_again(ctx, s, err)) == 0 && (t = find_unready(s))) {
-		if (clock_monotonic_ms() < deadline) {
-			clock_sleep_ms(LOOK_MS);
-			continue;
-		}
-		t->r = error_set(&t->err, ERROR_TIMEOUT, ETIMEDOUT,
-				 "%s has %zu VFs, but %zu of them show no vGPU types",
-				 bdf_format(&t->gpu->bdf, name), t->gpu->n_vfs,
-				 t->gpu->n_vfs - gpu_ready_vfs(s->view.host, t->gpu));
-		error_hint(&t->err, "systemctl status nvidia-vgpud nvidia-vgpu-mgr");
-	}
-	return r;
-}
-
 static int print_plan(const struct sriov *s)
 {
 	char name[BDF_SIZE];
@@ -415,7 +278,7 @@ static int print_plan(const struct sriov *s)
 	for (i = 0; i < s->n; i++) {
 		const struct target *t = &s->targets[i];
 
-		if (!t->skipped && needs_switch(s, t->gpu))
+		if (!t->skipped && sriov_needs_switch(s, t->gpu))
 			printf("%s the virtual functions of %s\n",
 			       s->args.verb == VERB_ENABLE ? "enable" : "disable",
 			       bdf_format(&t->gpu->bdf, name));
@@ -527,13 +390,13 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	r = switch_all(ctx, s, err);
+	r = sriov_switch_all(ctx, s, err);
 	if (changed)
 		context_publish(ctx, s->store, s->view.host->machine_id);
 	if (r < 0)
 		return r;
 	failed = first_failure(s, 0, err);
-	r = await_types(ctx, s, &inner);
+	r = sriov_await_types(ctx, s, &inner);
 	failed = first_failure(s, failed, err);
 	if (r < 0 && !failed)
 		*err = inner;
@@ -571,7 +434,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (s.args.verb != VERB_STATUS && !ctx->dry_run)
 		r = context_start_jobs(ctx, &s.jobs, err);
 	if (r == 0)
-		r = view_open(ctx, WHAT, &s.view, err);
+		r = view_open(ctx, SRIOV_LOOK, &s.view, err);
 	if (r == 0)
 		r = choose(&s, err);
 	if (r < 0)

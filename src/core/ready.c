@@ -18,8 +18,8 @@ enum ready_step ready_step(const struct host *host, const struct bdf *bdf, bool 
 		return READY_DRIVER;
 	if (strcmp(gpu->driver, "nvidia") || gpu->is_parent)
 		return READY_DONE;
-	if (!gpu->n_vfs)
-		return READY_VFS;
+	if (!gpu->n_vfs) /* with an override, it is left alone */
+		return gpu->driver_override[0] ? READY_DONE : READY_VFS;
 	return busy || gpu_ready_vfs(host, gpu) < gpu->n_vfs ? READY_TYPES : READY_DONE;
 }
 
