@@ -44,6 +44,12 @@ static const struct gpu_task *awaited(struct context *ctx, const struct reconcil
 	return best;
 }
 
+static bool is_to_come(const struct verdict *v)
+{
+	return v->action == ACTION_CREATE || v->action == ACTION_MOVE ||
+	       v->action == ACTION_ROLL_FORWARD;
+}
+
 void reconcile_show_progress(struct context *ctx, const struct reconcile *rc)
 {
 	const struct gpu_task *task = awaited(ctx, rc);
@@ -53,8 +59,10 @@ void reconcile_show_progress(struct context *ctx, const struct reconcile *rc)
 	if (ctx->quiet || ctx->dry_run || !isatty(STDERR_FILENO))
 		return;
 	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
-		n += rc->items[i].work.queued;
-		made += rc->items[i].work.done;
+		const struct item *item = &rc->items[i];
+
+		n += item->work.queued || (!item->left_out && is_to_come(&item->verdict));
+		made += item->work.done && item->work.r == 0;
 	}
 	fprintf(stderr, "\r\033[K%zu of %zu vGPUs made", made, n);
 	if (task)
