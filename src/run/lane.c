@@ -8,9 +8,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+
+#define LANES_END_MS 200
 
 /* Where the broker and its lanes keep what they were started with. */
 enum { ROOT_FD = 3, REQUEST_FD, REPLY_FD, FIRST_FREE_FD };
@@ -91,9 +95,7 @@ static void __attribute__((noreturn))
 work(int root_fd, const struct sriov_tool *tool, int requests, int reply)
 {
 	struct gpu_memo memo = MEMO_NONE; /* a lane serves one GPU */
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
 
-	(void)sigaction(SIGCHLD, &dfl, NULL);
 	for (;;) {
 		_cleanup_(closep) int hold_fd = -1;
 		struct job_result result;
@@ -167,16 +169,42 @@ static int lane_socket(int **lanes, size_t *n_lanes, uint32_t n, int root_fd,
 	return (*lanes)[n] = pair[0];
 }
 
+/* Lanes that are idle end when their socket is closed, and are gone before the command
+ * is: a service manager wonders about processes that are left. One that hangs is not
+ * waited for for long. SIGCHLD is blocked here. */
+static void __attribute__((noreturn)) end_lanes(int *lanes, size_t n_lanes)
+{
+	const struct timespec limit = { 0, LANES_END_MS * 1000000L };
+	sigset_t child;
+	size_t i;
+
+	for (i = 0; i < n_lanes; i++)
+		close_fd(lanes[i]);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0 || (pid == 0 && sigtimedwait(&child, NULL, &limit) < 0 &&
+				errno == EAGAIN))
+			_exit(0);
+	}
+}
+
 void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int reply)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	size_t n_lanes = 0;
 	int *lanes = NULL;
+	sigset_t child;
 
 	/* A terminal that hangs up or Ctrl-C ends the command, not a write in the kernel.
 	 */
 	(void)setsid();
-	(void)sigaction(SIGCHLD, &ignore, NULL);
+	(void)sigaction(SIGCHLD, &dfl, NULL);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &child, NULL);
 	(void)prctl(PR_SET_NAME, "vgpumgr-writer");
 	drop_descriptors(&root_fd, &requests, &reply);
 	for (;;) {
@@ -184,7 +212,7 @@ void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int r
 		struct job job;
 
 		if (lane_receive(requests, &job, sizeof(job), &hold_fd) <= 0)
-			_exit(0);
+			end_lanes(lanes, n_lanes);
 		sock = lane_socket(&lanes, &n_lanes, job.lane, root_fd, tool, requests,
 				   reply);
 		if (sock < 0 || lane_send(sock, &job, sizeof(job), hold_fd) < 0) {
