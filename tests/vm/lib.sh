@@ -108,6 +108,10 @@ kernel() { vm_get 'mdevs'; }
 kernel_at_libvirt() {
 	vm_get 'sed -n "s/^mdev //p" /var/log/vgpu-test/libvirtd | sort'
 }
+# sriov_calls BDF: how often sriov-manage was called for this GPU in this boot
+sriov_calls() {
+	vm_get "grep -c ' start .* $1\$' /dev/shm/vgpu-test/sriov-manage.log"
+}
 failed_units() { vm_get 'systemctl --failed --plain --no-legend'; }
 
 # driver_options OPTION...: of the driver, from the next boot on
