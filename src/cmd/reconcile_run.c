@@ -11,8 +11,10 @@
 #include "util/clock.h"
 #include "util/lock.h"
 
-/* A udev rule makes this file when a parent of vGPUs has appeared. */
+/* A udev rule makes these when a parent of vGPUs, and a GPU, has appeared. Each is one
+ * command's to take away. */
 #define LATE_FILE "run/vgpumgr/late"
+#define LATE_GPU_FILE "run/vgpumgr/late-gpu"
 
 #define QUIET_MS                                                                         \
 	1000 /* after this long without another, all that came at once is there */
@@ -114,22 +116,39 @@ static bool wait_for_others(const struct reconcile *rc, int64_t deadline)
 	return any && clock_monotonic_ms() < deadline;
 }
 
-/* Has something appeared that no look of this pass need have seen?  Then what comes with
- * it is awaited: a driver that is loaded registers all its functions within moments. */
+/* Has something appeared that no look so far need have seen?  Takes the file away. */
 static bool has_appeared(const struct context *ctx, const struct reconcile *rc)
 {
-	int64_t now = clock_monotonic_ms(), quiet_at = now + QUIET_MS,
-		latest = now + LONGEST_MS;
+	return !ctx->dry_run && rc->boot &&
+	       unlinkat(ctx->root_fd, rc->what & DO_VGPUS ? LATE_FILE : LATE_GPU_FILE,
+			0) == 0;
+}
 
-	if (ctx->dry_run || !rc->boot || !(rc->what & DO_VGPUS) ||
-	    unlinkat(ctx->root_fd, LATE_FILE, 0) < 0)
-		return false;
-	while ((now = clock_monotonic_ms()) < quiet_at && now < latest) {
-		if (unlinkat(ctx->root_fd, LATE_FILE, 0) == 0)
-			quiet_at = now + QUIET_MS;
+/* A driver that is loaded registers all its functions within moments: what comes with the
+ * first of them is waited for, so that one run does for all. */
+static void let_appear(const struct context *ctx, const struct reconcile *rc)
+{
+	int64_t now = clock_monotonic_ms(), latest = now + LONGEST_MS, quiet_at;
+
+	if (!has_appeared(ctx, rc))
+		return;
+	for (quiet_at = now + QUIET_MS; now < quiet_at && now < latest;
+	     now = clock_monotonic_ms()) {
 		clock_sleep_ms(LOOK_MS);
+		if (has_appeared(ctx, rc))
+			quiet_at = now + QUIET_MS;
 	}
-	return true;
+}
+
+/* Must it all be looked at again? */
+static bool wants_another_pass(const struct context *ctx, const struct reconcile *rc,
+			       int64_t deadline, int *again)
+{
+	if (has_appeared(ctx, rc)) {
+		clock_sleep_ms(LOOK_MS);
+		return true;
+	}
+	return (*again)++ < LOOKS_AGAIN && wait_for_others(rc, deadline);
 }
 
 /* What it did counts also when another pass follows. */
@@ -185,14 +204,13 @@ int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err)
 
 	rc->began = clock_monotonic_ms();
 	(void)clock_now(rc->view.as_of, sizeof(rc->view.as_of));
-	(void)has_appeared(ctx, rc); /* this run's reason is taken up by it */
+	let_appear(ctx, rc);
 	r = open_record(ctx, rc, err);
 	while (r == 0) {
 		r = do_pass(ctx, rc, err);
 		if (r < 0 || ctx->dry_run)
 			return r;
-		if (!has_appeared(ctx, rc) &&
-		    (again++ == LOOKS_AGAIN || !wait_for_others(rc, deadline)))
+		if (!wants_another_pass(ctx, rc, deadline, &again))
 			return 0;
 		count_pass(rc);
 		drop_pass(rc);
