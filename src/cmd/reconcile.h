@@ -16,6 +16,7 @@ struct item {
 	bool due;		/* it is to be made now, its GPU being ready */
 	bool settled;		/* what the record must say is written already */
 	bool moved;		/* its record names another VF since this run */
+	bool contended;		/* another process was at work on it */
 	bool vanished;		/* its record was removed meanwhile */
 };
 
@@ -50,9 +51,9 @@ struct reconcile {
 	struct item *items; /* one per saved vGPU, in its order */
 	struct gpu_task *tasks;
 	size_t n_tasks;
-	int lock_fd;   /* one reconcile at a time; also for looking at other locks */
-	int64_t began; /* clock_monotonic_ms() */
-	bool changed;  /* the store was */
+	int lock_fd;		       /* for looking at locks */
+	int64_t began;		       /* clock_monotonic_ms() */
+	bool changed;		       /* the store was */
 	bool must_be_written;	       /* the record is wrong, since that failed */
 	struct outcome_summary before; /* what earlier passes of this run did */
 };

@@ -22,12 +22,17 @@
 #define LOOK_MS 100
 #define LOOKS_AGAIN 3 /* for what others were at work on */
 
-static void drop_pass(struct reconcile *rc)
+static void unlock_all(struct reconcile *rc)
 {
 	size_t i;
 
 	for (i = 0; rc->items && i < rc->view.saved->n_vgpus; i++)
-		close_fd(rc->items[i].work.lock_fd);
+		work_unlock(&rc->items[i].work);
+}
+
+static void drop_pass(struct reconcile *rc)
+{
+	unlock_all(rc);
 	free(rc->items);
 	rc->items = NULL;
 	saved_free(rc->view.saved);
@@ -88,14 +93,11 @@ static int open_record(struct context *ctx, struct reconcile *rc, struct error *
 static bool is_contended(const struct reconcile *rc, size_t i)
 {
 	const struct item *item = &rc->items[i];
-	const struct work *w = &item->work;
 
 	if (item->left_out || item->verdict.state == STATE_STUCK)
 		return false;
-	if (w->done)
-		return (w->r == -ESTALE || w->r == -ETIMEDOUT) && w->lock_fd < 0 &&
-		       !w->hanging;
-	return item->verdict.reason == REASON_IN_PROGRESS;
+	return item->contended ||
+	       (!item->work.done && item->verdict.reason == REASON_IN_PROGRESS);
 }
 
 /* Waits until nobody else is at work on what the call is about. True where somebody was,
@@ -194,6 +196,8 @@ static int do_pass(struct context *ctx, struct reconcile *rc, struct error *err)
 		warning("what was done could not be written down: %s", inner.message);
 		rc->must_be_written = rc->must_be_written || must;
 	}
+	/* Two that wait for each other must not hold what the other waits for. */
+	unlock_all(rc);
 	return 0;
 }
 

@@ -52,6 +52,22 @@ static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct b
 	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
 }
 
+/* Are virtual functions off that are wanted for their own sake? */
+static bool wants_vfs(const struct reconcile *rc)
+{
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+
+	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus; i++) {
+		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
+
+		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs) &&
+		    reconcile_covers(rc, &saved->gpus[i].bdf))
+			return true;
+	}
+	return false;
+}
+
 /* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here,
  * and a stopped vGPU may still hang in its removal. */
 static bool all_is_well(const struct reconcile *rc)
@@ -65,14 +81,25 @@ static bool all_is_well(const struct reconcile *rc)
 		     rc->items[i].verdict.reason ||
 		     rc->items[i].verdict.state == STATE_STOPPED))
 			return false;
-	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus; i++) {
-		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
+	return !wants_vfs(rc);
+}
 
-		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs) &&
-		    reconcile_covers(rc, &saved->gpus[i].bdf))
+/* Is all that is to be done to make vGPUs on their own VFs, as after a boot?  Then the
+ * thorough look has nothing to add: whoever makes one sees whether it hangs. */
+static bool is_plain(const struct reconcile *rc)
+{
+	const struct saved *saved = rc->view.saved;
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++) {
+		const struct verdict *v = &rc->items[i].verdict;
+
+		if (v->reason || saved->vgpus[i].state != SAVED_ACTIVE ||
+		    (v->action != ACTION_NONE &&
+		     (v->action != ACTION_CREATE || v->vf < 0)))
 			return false;
 	}
-	return true;
+	return !wants_vfs(rc);
 }
 
 /* Is this one's turn now: to be made, on a GPU that is as ready as it gets? */
@@ -161,6 +188,7 @@ static int record_move(struct reconcile *rc, size_t i, struct error *err)
 static void give_up(struct item *item, int r, const struct error *err)
 {
 	item->due = false;
+	item->contended = r == -ESTALE || r == -ETIMEDOUT;
 	item->work.queued = item->work.done = true;
 	item->work.r = r;
 	item->work.err = *err;
@@ -396,6 +424,40 @@ static int work_until_done(struct context *ctx, struct reconcile *rc, struct err
 	return r;
 }
 
+static bool has_failed(const struct item *item)
+{
+	return item->work.done && item->work.r < 0 && !item->work.hanging &&
+	       !item->contended;
+}
+
+/* Where one could not be made that was planned without the thorough look: what does that
+ * say?  It may hang in the kernel, or somebody else's may hang on its VF. */
+static int look_into_failures(struct context *ctx, struct reconcile *rc,
+			      bool *ret_changed, struct error *err)
+{
+	size_t i, n = rc->view.saved->n_vgpus;
+	int r;
+
+	*ret_changed = false;
+	for (i = 0; i < n && !has_failed(&rc->items[i]); i++)
+		;
+	if (i == n)
+		return 0;
+	r = look(ctx, rc, THOROUGH, err);
+	for (i = 0; i < n && r == 0; i++) {
+		const struct verdict *v = &rc->view.plan.verdicts[i];
+		struct item *item = &rc->items[i];
+
+		if (!has_failed(item) || (v->action == ACTION_CREATE && !v->reason))
+			continue;
+		work_unlock(&item->work);
+		item->work = WORK_NONE;
+		item->verdict = *v;
+		*ret_changed = true;
+	}
+	return r;
+}
+
 static int make_items(struct reconcile *rc, struct error *err)
 {
 	const struct saved *saved = rc->view.saved;
@@ -416,6 +478,7 @@ static int make_items(struct reconcile *rc, struct error *err)
 
 int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 {
+	bool changed;
 	size_t i;
 	int r = make_items(rc, err);
 
@@ -423,6 +486,12 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 		r = look(ctx, rc, SCAN_NAMES | SCAN_OTHERS, err);
 	if (r < 0 || all_is_well(rc))
 		return r;
+	if (!ctx->dry_run && is_plain(rc)) {
+		r = work_until_done(ctx, rc, err);
+		if (r == 0)
+			r = look_into_failures(ctx, rc, &changed, err);
+		return r == 0 && changed ? work_until_done(ctx, rc, err) : r;
+	}
 	r = look(ctx, rc, THOROUGH, err);
 	if (r < 0)
 		return r;

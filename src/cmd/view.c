@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "out/publish.h"
+#include "sysfs/pci.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -83,6 +84,49 @@ static bool is_live(int root_fd, const struct live_vgpu *live)
 	return live->stuck || !live->uuid[0] || sysfs_exists(root_fd, path);
 }
 
+/* A VF that is being taken away while somebody has its vGPU open is no longer among those
+ * of its GPU, but still there, and so is the vGPU. */
+static bool hides(int root_fd, const struct host *host, const struct saved_vgpu *v)
+{
+	char path[128], name[BDF_SIZE];
+
+	if (host_find_vf(host, &v->vf) || host_find_live(host, v->uuid))
+		return false;
+	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf_format(&v->vf, name),
+		       v->uuid);
+	return sysfs_exists(root_fd, path);
+}
+
+static int add_hidden(struct context *ctx, struct host *host, const struct saved *saved,
+		      struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++) {
+		const struct saved_vgpu *v = &saved->vgpus[i];
+		const struct gpu *gpu = host_find_gpu(host, &v->gpu);
+		struct live_vgpu *grown, *live;
+
+		if (!hides(ctx->root_fd, host, v))
+			continue;
+		grown = reallocarray(host->live, host->n_live + 1, sizeof(*grown));
+		if (!grown)
+			return no_memory(err);
+		host->live = grown;
+		live = &grown[host->n_live++];
+		*live = (struct live_vgpu){ .parent = v->vf,
+					    .gpu = gpu ? (int)(gpu - host->gpus) : -1,
+					    .vf = -1,
+					    .framework = FRAMEWORK_MDEV,
+					    .framebuffer_mib = v->framebuffer_mib,
+					    .stuck = true };
+		(void)text_copy(live->uuid, sizeof(live->uuid), v->uuid);
+		(void)bdf_format(&v->vf, live->parent_name);
+		host_sort(host);
+	}
+	return 0;
+}
+
 int context_drop_vanished(struct context *ctx, struct host *host,
 			  const struct saved *saved, struct error *err)
 {
@@ -101,7 +145,7 @@ int context_drop_vanished(struct context *ctx, struct host *host,
 		if (ours[i] || is_live(ctx->root_fd, &host->live[i]))
 			host->live[n++] = host->live[i];
 	host->n_live = n;
-	return 0;
+	return add_hidden(ctx, host, saved, err);
 }
 
 void plan_free(struct plan *plan)

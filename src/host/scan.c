@@ -107,6 +107,12 @@ static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names
 
 		if (sriov_total(fd, &gpu->total_vfs, &inner) < 0)
 			scan_warn(scan->options, &inner);
+		/* It matters where VFs may be enabled, and is read nowhere else: it
+		 * hangs with a GPU whose VFs somebody switches off while one is in use.
+		 */
+		if (gpu->total_vfs && !gpu->n_vfs && !strcmp(gpu->driver, "nvidia") &&
+		    pci_read_override(scan->devices_fd, gpu, &inner) < 0)
+			scan_warn(scan->options, &inner);
 	}
 	return r;
 }

@@ -101,12 +101,18 @@ static int open_parent(int root_fd, const struct bdf *vf, struct gpu_memo *memo,
 }
 
 /* Under its parent and not on the bus: it is on its way out, or hangs there. */
-static bool is_stuck(int root_fd, int parent_fd, const char *uuid)
+static int refuse_stuck(int root_fd, const char *uuid, struct error *err)
 {
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", uuid);
-	return sysfs_exists(parent_fd, uuid) && !sysfs_exists(root_fd, path);
+	if (sysfs_exists(root_fd, path))
+		return 0;
+	(void)error_set(err, ERROR_CONFLICT, EBUSY,
+			"a removal or create of %s hangs in the kernel; it is left alone",
+			uuid);
+	error_hint(err, "'vgpumgr show %.8s' tells about it", uuid);
+	return -EBUSY;
 }
 
 int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
@@ -128,14 +134,9 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		return r;
 	}
 	(void)type_dir_parse(ret->type_dir, &ret->type_id);
-	if (is_stuck(root_fd, parent_fd, make->uuid)) {
-		r = error_set(err, ERROR_CONFLICT, EBUSY,
-			      "a removal or create of %s hangs in the kernel; it is left "
-			      "alone",
-			      make->uuid);
-		error_hint(err, "'vgpumgr show %.8s' tells about it", make->uuid);
-		return r;
-	}
+	if (sysfs_exists(parent_fd, make->uuid) &&
+	    refuse_stuck(root_fd, make->uuid, err) < 0)
+		return -EBUSY;
 	r = make->ask_driver ? ask_driver(types_fd, ret->type_dir, err) : 0;
 	if (r == 0) {
 		r = mdev_create(types_fd, ret->type_dir, make->uuid, err);

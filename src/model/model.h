@@ -47,7 +47,7 @@ struct gpu {
 	uint32_t vendor, device;		/* 0 where not read */
 	char model[64];				/* "NVIDIA A40", "" where not known */
 	char driver[DRIVER_NAME_SIZE];		/* bound driver, "" if none */
-	char driver_override[DRIVER_NAME_SIZE]; /* "" if none is set */
+	char driver_override[DRIVER_NAME_SIZE]; /* "" if none is set, or not read */
 	int numa_node;				/* -1 where there is none */
 	uint32_t total_vfs;			/* sriov_totalvfs; 0 without SR-IOV */
 	size_t first_vf, n_vfs;			/* its part of host->vfs, by index */

@@ -19,6 +19,7 @@
 #include "util/lock.h"
 #include "util/text.h"
 
+#define LOOK_MS 100
 #define PAUSE_MS 1000 /* between two tries */
 #define GPU_LOCK_MS                                                                      \
 	5000 /* who makes a vGPU on a GPU that has VFs need not be waited for */
@@ -62,11 +63,25 @@ int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gp
 	return r;
 }
 
+/* Somebody wants another driver on it. */
+static int refuse_override(int root_fd, struct gpu *gpu, struct error *err)
+{
+	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
+	char text[4 * DRIVER_NAME_SIZE];
+	int r = devices_fd < 0 ? devices_fd : pci_read_override(devices_fd, gpu, err);
+
+	if (r < 0 || !gpu->driver_override[0])
+		return r;
+	return error_set(err, ERROR_CONFLICT, EPERM, "it has driver_override %s",
+			 text_escape(text, sizeof(text), gpu->driver_override));
+}
+
 /* Switching unbinds the PF: whatever lives on it would die, so nothing may. */
-static int refuse_busy(int root_fd, const struct host *host, const struct gpu *gpu,
+static int refuse_busy(int root_fd, const struct host *host, struct gpu *gpu,
 		       struct error *err)
 {
 	size_t i;
+	int r;
 
 	for (i = 0; i < host->n_live; i++)
 		if (host->live[i].gpu == gpu - host->gpus)
@@ -75,7 +90,8 @@ static int refuse_busy(int root_fd, const struct host *host, const struct gpu *g
 					 host->live[i].uuid[0] ? host->live[i].uuid
 							       : "without UUID",
 					 host->live[i].parent_name);
-	return sriov_refuse_held(root_fd, host, gpu, err);
+	r = refuse_override(root_fd, gpu, err);
+	return r == 0 ? sriov_refuse_held(root_fd, host, gpu, err) : r;
 }
 
 static int run_program(int root_fd, const struct sriov_tool *tool,
@@ -210,20 +226,50 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 	return r;
 }
 
-/* The GPU before the host: who has to wait for the GPU keeps nobody else waiting. */
-static int take_locks(const struct sriov_job *job, int lock_fd, int64_t deadline,
-		      struct error *err)
+static bool is_done(int root_fd, const struct sriov_job *job)
 {
-	int64_t soon = clock_monotonic_ms() + GPU_LOCK_MS;
-	int r = lock_take(lock_fd, LOCK_GPUS + (int64_t)bdf_number(&job->gpu),
-			  soon < deadline ? soon : deadline, err);
+	_cleanup_(host_freep) struct host *host = NULL;
+	struct error ignored;
+	struct gpu *gpu;
 
-	if (r == -ETIMEDOUT)
-		return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-				 "a vGPU is being made on it, or a sriov-manage that was "
-				 "started for it has not ended");
-	if (r == 0)
-		r = lock_take(lock_fd, LOCK_SRIOV, deadline, err);
+	return !job->bind_only && look(root_fd, job, &host, &gpu, &ignored) == 0 &&
+	       gpu->n_vfs == job->n_vfs;
+}
+
+/* Takes the byte of the GPU, for as long as somebody is switching in turn: but one that
+ * is held while nobody is belongs to a sriov-manage that does not end, or to vGPUs that
+ * are being made. 1: there is nothing left to do. */
+static int take_gpu(int root_fd, const struct sriov_job *job, int lock_fd,
+		    int64_t deadline, struct error *err)
+{
+	int64_t byte = LOCK_GPUS + (int64_t)bdf_number(&job->gpu);
+	int64_t now = clock_monotonic_ms(), give_up = now + GPU_LOCK_MS;
+	int r;
+
+	while ((r = lock_take(lock_fd, byte, now, err)) == -ETIMEDOUT) {
+		if (is_done(root_fd, job))
+			return 1;
+		now = clock_monotonic_ms();
+		if (lock_is_held(lock_fd, LOCK_SRIOV))
+			give_up = now + GPU_LOCK_MS;
+		if (now >= give_up || now >= deadline)
+			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+					 "a vGPU is being made on it, or a sriov-manage "
+					 "that was started for it has not ended");
+		clock_sleep_ms(LOOK_MS);
+	}
+	return r;
+}
+
+/* The GPU before the host: who has to wait for the GPU keeps nobody else waiting. */
+static int take_locks(int root_fd, const struct sriov_job *job, int lock_fd,
+		      int64_t deadline, struct error *err)
+{
+	int r = take_gpu(root_fd, job, lock_fd, deadline, err);
+
+	if (r)
+		return r;
+	r = lock_take(lock_fd, LOCK_SRIOV, deadline, err);
 	return r < 0 ? error_context(err, "wait for another run of sriov-manage") : 0;
 }
 
@@ -232,7 +278,7 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 {
 	int64_t deadline = clock_monotonic_ms() + (int64_t)job->timeout_s * 1000;
 	char name[BDF_SIZE];
-	int r = take_locks(job, lock_fd, deadline, err);
+	int r = take_locks(root_fd, job, lock_fd, deadline, err);
 
 	if (r == 0 && job->bind_only) {
 		pf_stub_rebind(root_fd, &job->gpu);
@@ -246,5 +292,5 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	}
 	if (r < 0)
 		(void)error_context(err, "GPU %s", bdf_format(&job->gpu, name));
-	return r;
+	return r < 0 ? r : 0;
 }

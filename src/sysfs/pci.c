@@ -73,12 +73,6 @@ int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
 	r = pci_driver(devices_fd, bdf_format(&gpu->bdf, name), gpu->driver, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "%s/driver_override", name);
-	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (r == 0 && strcmp(text, "(null)"))
-		(void)text_copy(gpu->driver_override, sizeof(gpu->driver_override), text);
 	(void)snprintf(path, sizeof(path), "%s/numa_node", name);
 	gpu->numa_node = -1;
 	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
@@ -92,6 +86,19 @@ int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
 				 text_escape(shown, sizeof(shown), text));
 	gpu->numa_node = (int)node;
 	return 0;
+}
+
+int pci_read_override(int devices_fd, struct gpu *gpu, struct error *err)
+{
+	char name[BDF_SIZE], path[64], text[ATTR_SIZE];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/driver_override",
+		       bdf_format(&gpu->bdf, name));
+	r = sysfs_read(devices_fd, path, text, sizeof(text), err);
+	if (r == 0 && strcmp(text, "(null)"))
+		(void)text_copy(gpu->driver_override, sizeof(gpu->driver_override), text);
+	return r == -ENOENT ? 0 : r;
 }
 
 int pci_list_bound(int root_fd, const char *driver, struct names *ret, struct error *err)

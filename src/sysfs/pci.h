@@ -19,8 +19,13 @@ int pci_is_nvidia_gpu(int devices_fd, const char *name, struct error *err);
 int pci_driver(int devices_fd, const char *name, char ret[DRIVER_NAME_SIZE],
 	       struct error *err);
 
-/* Fills what gpus, capacity and messages need: ids, driver, override, NUMA node. */
+/* Fills what gpus, capacity and messages need: ids, driver, NUMA node. */
 int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err);
+
+/* Fills driver_override. The kernel takes the device's lock for that read, as it does for
+ * sriov_numvfs and uevent (drivers/pci/pci-sysfs.c): it hangs while somebody is at the
+ * device who hangs. */
+int pci_read_override(int devices_fd, struct gpu *gpu, struct error *err);
 
 /* The device id alone, for one model's catalog. */
 int pci_read_device(int devices_fd, struct gpu *gpu, struct error *err);

@@ -165,7 +165,7 @@ ctl fail off
 
 # --- deadlines
 small
-ctl delay create 1 4000
+ctl delay create 1 8000
 started=$(hundredths)
 expect 9 'a create past its deadline exits 9' create A40-24A --vm a --uuid $U1 --timeout 1
 took=$(($(hundredths) - started))

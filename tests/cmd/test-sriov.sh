@@ -134,6 +134,17 @@ expect 0 'enable all skips a GPU with a driver_override' sriov enable all
 says 'and names it' "$G1 .*driver_override"
 is "$(both)" '0 4' 'it is untouched'
 
+host small
+must sriov enable all
+must create A40-24A --vm a --gpu $G1
+ctl hang "bus/pci/devices/$G1/driver_override" 20000
+for command in gpus types 'capacity A40-24A' 'sriov status' check reconcile list; do
+	# shellcheck disable=SC2086 # a list of words
+	t "$command does not read what hangs with a GPU whose VFs are on" \
+		timeout 10 "$vgpumgr" --root "$root" $command
+done
+ctl hang "bus/pci/devices/$G1/driver_override" 0
+
 # --- some VFs only
 host small
 mv "$manage" "$top/sriov-manage"
