@@ -12,6 +12,10 @@ COMMIT;
 -- name: rollback
 ROLLBACK;
 
+-- name: version
+SELECT user_version, application_id, (SELECT count(*) FROM sqlite_master)
+FROM pragma_user_version, pragma_application_id;
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key;
 

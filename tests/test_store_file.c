@@ -531,6 +531,61 @@ static void two_that_make_the_store_at_once_make_one(void **state)
 			 1);
 }
 
+/* Stands for another process: makes the store when the connection that opens it begins
+ * its statement number AT. */
+static struct interloper {
+	struct record *record; /* NULL: it does nothing */
+	int at, n;
+} interloper;
+
+static int make_store_between(unsigned what, void *arg, void *statement, void *sql)
+{
+	struct record *record = interloper.record;
+	struct store *store = NULL;
+	struct error err;
+
+	(void)what, (void)arg, (void)statement, (void)sql;
+	if (!record || interloper.n++ != interloper.at)
+		return 0;
+	interloper.record = NULL;
+	(void)store_open(&record->place, STORE_CREATE, 0, &store, &err);
+	store_close(store);
+	interloper.record = record;
+	return 0;
+}
+
+static int watch(sqlite3 *db, char **ret_message, const struct sqlite3_api_routines *api)
+{
+	(void)ret_message, (void)api;
+	return interloper.record
+		       ? sqlite3_trace_v2(db, SQLITE_TRACE_STMT, make_store_between, NULL)
+		       : SQLITE_OK;
+}
+
+static void whenever_another_makes_the_store_both_have_the_same(void **state)
+{
+	struct record *record = *state;
+
+	assert_int_equal(sqlite3_auto_extension((void (*)(void))watch), SQLITE_OK);
+	for (interloper.at = 0; interloper.at <= interloper.n; interloper.at++) {
+		struct store *store = NULL;
+		struct error err;
+
+		interloper.record = record;
+		interloper.n = 0;
+		if (store_open(&record->place, STORE_CREATE, 1000, &store, &err) < 0)
+			fail_msg("before statement %d: %s", interloper.at, err.message);
+		interloper.record = NULL;
+		store_close(store);
+		assert_int_equal(record_count(record, "SELECT count(*) FROM meta"
+						      " WHERE key = 'store_id'"),
+				 1);
+		assert_int_equal(unlink(record->place.file), 0);
+	}
+	sqlite3_reset_auto_extension();
+	assert_true(interloper.n > 10); /* or nothing was watched */
+}
+
 #define on_record(test)                                                                  \
 	cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
 
@@ -555,6 +610,7 @@ int main(void)
 		on_record(what_a_killed_writer_left_half_done_is_undone_for_readers_too),
 		on_record(in_progress_is_what_a_living_process_holds_the_lock_of),
 		on_record(two_that_make_the_store_at_once_make_one),
+		on_record(whenever_another_makes_the_store_both_have_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

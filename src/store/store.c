@@ -117,21 +117,6 @@ void bind_int(sqlite3_stmt *statement, const char *name, int64_t value)
 	(void)sqlite3_bind_int64(statement, index_of(statement, name), value);
 }
 
-static int pragma_number(struct store *store, const char *sql, int64_t *ret,
-			 struct error *err)
-{
-	sqlite3_stmt *s = NULL;
-	int r = 0;
-
-	if (sqlite3_prepare_v2(store->db, sql, -1, &s, NULL) ||
-	    sqlite3_step(s) != SQLITE_ROW)
-		r = store_fail(store, err, sql);
-	else
-		*ret = sqlite3_column_int64(s, 0);
-	(void)sqlite3_finalize(s);
-	return r;
-}
-
 static int execute(struct store *store, const char *sql, const char *what,
 		   struct error *err)
 {
@@ -148,18 +133,34 @@ static int refuse(struct store *store, const char *why, const char *hint,
 	return -EPROTO;
 }
 
+/* In one statement, so that the three belong together: another process may be making the
+ * store. */
+static int read_version(struct store *store, int64_t *ret_version,
+			int64_t *ret_application, int64_t *ret_tables, struct error *err)
+{
+	sqlite3_stmt *s = store_query(store, SQL_VERSION, err);
+	int r = 0;
+
+	if (!s)
+		return -EIO;
+	if (sqlite3_step(s) == SQLITE_ROW) {
+		*ret_version = sqlite3_column_int64(s, 0);
+		*ret_application = sqlite3_column_int64(s, 1);
+		*ret_tables = sqlite3_column_int64(s, 2);
+	} else {
+		r = store_fail(store, err, "read its version");
+	}
+	(void)sqlite3_reset(s);
+	return r;
+}
+
 /* -ENOENT for a file that holds nothing yet, as a crash right after its birth leaves it.
  */
 static int check_version(struct store *store, int64_t *ret, struct error *err)
 {
-	int64_t application, tables;
-	int r = pragma_number(store, "PRAGMA user_version", ret, err);
+	int64_t application = 0, tables = 0;
+	int r = read_version(store, ret, &application, &tables, err);
 
-	if (r == 0)
-		r = pragma_number(store, "PRAGMA application_id", &application, err);
-	if (r == 0)
-		r = pragma_number(store, "SELECT count(*) FROM sqlite_master", &tables,
-				  err);
 	if (r < 0)
 		return r;
 	if (!tables && !*ret && !application)
