@@ -417,14 +417,19 @@ static void what_a_killed_writer_left_half_done_is_undone_for_readers_too(void *
 	assert_int_equal(record_count(record, "SELECT count(*) FROM event"), 0);
 }
 
+/* In a process group of its own. */
 static void hold_row_1(struct record *record)
 {
 	struct error err;
 	int fd = store_open_lock(&record->place, &err);
+	pid_t pid;
 
-	if (fd < 0 || lock_take(fd, 1, 0, &err) < 0)
+	if (setpgid(0, 0) < 0 || fd < 0 || lock_take(fd, 1, 0, &err) < 0)
 		_exit(1);
-	if (fork() == 0) { /* as a writing child inherits it */
+	pid = fork();
+	if (pid < 0)
+		_exit(1);
+	if (pid == 0) { /* as a writing child inherits it */
 		(void)alarm(60);
 		for (;;)
 			(void)pause();
@@ -464,17 +469,7 @@ static void in_progress_is_what_a_living_process_holds_the_lock_of(void **state)
 	assert_int_equal(v.row, 1);
 	assert_false(first_in_progress(store)); /* no lock file yet */
 	/* two processes share the lock: it is held until both are dead */
-	pid = fork();
-	if (pid == 0) {
-		(void)alarm(60);
-		(void)setpgid(0, 0);
-		hold_row_1(record);
-		for (;;)
-			(void)pause();
-	}
-	(void)setpgid(pid, pid);
-	for (i = 0; !first_in_progress(store) && i < 500; i++)
-		clock_sleep_ms(10);
+	pid = child_that(hold_row_1, record);
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
 		enum saved_state from = v.state;
 
