@@ -113,6 +113,16 @@ static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct er
 	return r == 0 ? store_event(c->store, "move", v->uuid, detail, err) : r;
 }
 
+static int is_stopped(const struct saved_vgpu *v, struct error *err)
+{
+	char vm[4 * VM_NAME_SIZE];
+
+	(void)error_set(err, ERROR_CONFLICT, 0, "%s slot %u has been stopped",
+			text_escape(vm, sizeof(vm), v->vm), v->slot);
+	error_hint(err, "'vgpumgr start %s' makes it live again", v->uuid);
+	return -EEXIST;
+}
+
 /* Its record stands, but it is not live and cannot be made so now. What only the GPU's
  * state forbids is want of room; a conflict is with something else that is there. */
 static int cannot_be_made(const struct saved_vgpu *v, const struct verdict *verdict,
@@ -180,7 +190,7 @@ static int take_existing(struct context *ctx, struct create *c,
 		break;
 	}
 	if (verdict->state == STATE_STOPPED)
-		return conflict(err, v, "been", "stopped", "running");
+		return is_stopped(v, err);
 	return cannot_be_made(v, verdict, err);
 }
 

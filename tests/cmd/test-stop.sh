@@ -76,6 +76,7 @@ is "$(sql 'SELECT uuid, vf FROM vgpu ORDER BY 1')" "$places" 'they keep their VF
 run capacity A40-2Q --json
 json 'they keep VF and framebuffer' '.capacity[0].free == 5'
 expect 5 'create for a stopped one is a conflict' create A40-2Q --vm a
+says 'which names the command that brings it back' "slot 0 has been stopped" "hint: .*vgpumgr start $U1"
 ctl reboot
 must sriov enable all
 expect 0 'after a reboot reconcile makes none of them' reconcile
