@@ -146,6 +146,21 @@ error_json() {
 		--arg kind "$1" --argjson status "$2" "$out" >/dev/null 2>&1
 	result $? "$3" || show_run
 }
+# background ARGUMENT...: the program, as $pid, in a process group of its own
+background() {
+	setsid "$vgpumgr" --root "$root" "$@" >"$top/bg.out" 2>"$top/bg.err" </dev/null &
+	pid=$!
+}
+# Its pid and those of all that it started and that still run.
+family() { pgrep -f -- "--root $root "; }
+no_family() { ! family >/dev/null; }
+kill_family() {
+	local pids
+	pids=$(family)
+	# shellcheck disable=SC2086 # a list
+	kill -9 $pids 2>/dev/null
+	wait "$pid" 2>/dev/null
+}
 json_value() { jq -r "$1" "$out"; }
 fails() { ! "$@"; }
 done_testing() {
@@ -195,6 +210,15 @@ type_dir() {
 foreign() { echo "$1" >"$(type_dir "$2" "$3")/create"; }
 live() { [ -L "$sys/bus/mdev/devices/$1" ]; }
 state_of() { sql "SELECT state FROM vgpu WHERE uuid = '$1'"; }
+in_state() { [ "$(state_of "$1")" = "$2" ]; }
+# What list makes of record and kernel together.
+state_shown() {
+	run list --json
+	jq -r '.vgpus[] | select(.uuid == $uuid) | .state' --arg uuid "$1" "$out"
+}
+events() { sql "SELECT operation FROM event WHERE uuid = '$1' ORDER BY seq" | paste -sd' '; }
+# unchanged BEFORE SENTENCE, where BEFORE was "$(record_sum) $(kernel)"
+unchanged() { is "$(record_sum) $(kernel)" "$1" "$2"; }
 
 # until_true SECONDS COMMAND...
 until_true() {

@@ -9,28 +9,9 @@ U1=aaaaaaaa-0000-4000-8000-000000000001
 U2=aaaaaaaa-0000-4000-8000-000000000002
 pid=
 # background ARGUMENT...: the program as $pid, in a session of its own
-background() {
-	setsid "$vgpumgr" --root "$root" "$@" >"$top/bg.out" 2>"$top/bg.err" </dev/null &
-	pid=$!
-}
-# Its pid and those of all that it started and that still run.
-family() { pgrep -f -- "--root $root " ; }
-kill_family() {
-	local pids
-	pids=$(family)
-	# shellcheck disable=SC2086 # a list
-	kill -9 $pids 2>/dev/null
-	wait "$pid" 2>/dev/null
-}
-no_family() { ! family >/dev/null; }
-in_state() { [ "$(state_of "$1")" = "$2" ]; }
 small() {
 	host small
 	must sriov enable all
-}
-state_shown() {
-	run list --json
-	jq -r '.vgpus[] | select(.uuid == $uuid) | .state' --arg uuid "$1" "$out"
 }
 
 # --- killed while the kernel makes it

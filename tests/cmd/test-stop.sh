@@ -15,26 +15,6 @@ shown() {
 	run list --json
 	jq -r '[.vgpus[] | .state] | sort | join(" ")' "$out"
 }
-state_shown() {
-	run list --json
-	jq -r '.vgpus[] | select(.uuid == $uuid) | .state' --arg uuid "$1" "$out"
-}
-unchanged() { is "$(record_sum) $(kernel)" "$1" "$2"; }
-events() { sql "SELECT operation FROM event WHERE uuid = '$1' ORDER BY seq" | paste -sd' '; }
-background() {
-	setsid "$vgpumgr" --root "$root" "$@" >"$top/bg.out" 2>"$top/bg.err" </dev/null &
-	pid=$!
-}
-family() { pgrep -f -- "--root $root "; }
-no_family() { ! family >/dev/null; }
-kill_family() {
-	local pids
-	pids=$(family)
-	# shellcheck disable=SC2086 # a list
-	kill -9 $pids 2>/dev/null
-	wait "$pid" 2>/dev/null
-}
-in_state() { [ "$(state_of "$1")" = "$2" ]; }
 gpu_of() { sql "SELECT gpu FROM vgpu WHERE uuid = '$1'"; }
 # three vGPUs, two of one VM
 three() {
