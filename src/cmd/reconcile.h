@@ -13,6 +13,7 @@ struct item {
 	struct work work;
 	struct verdict verdict; /* as last planned; final once it is queued */
 	bool left_out;		/* the call is not about it */
+	bool refused;		/* it is, but its removal has to be ended first */
 	bool due;		/* it is to be made now, its GPU being ready */
 	bool settled;		/* what the record must say is written already */
 	bool moved;		/* its record names another VF since this run */

@@ -116,6 +116,11 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 		return;
 	}
 	o->row.verdict = item->verdict;
+	if (item->refused) {
+		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
+		s->failed++;
+		return;
+	}
 	if (!rc->jobs && count_planned(&item->verdict, s)) {
 		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 		return;

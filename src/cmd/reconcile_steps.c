@@ -13,6 +13,24 @@ DEFINE_CLEANUP(struct saved *, saved_free)
 
 #define LOOK_MS 250
 #define THOROUGH (SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_STUCK)
+/* As planned. Only, somebody wanted to be rid of a vGPU whose removal was cut short: who
+ * asks for it by name does not get it, nor an end of its removal. */
+static void set_verdict(struct reconcile *rc, size_t i)
+{
+	const struct saved_vgpu *v = &rc->view.saved->vgpus[i];
+	struct item *item = &rc->items[i];
+
+	item->verdict = rc->view.plan.verdicts[i];
+	item->refused = rc->is_chosen && !item->left_out &&
+			(item->verdict.action == ACTION_FORGET ||
+			 (v->state == SAVED_REMOVING && !v->in_progress));
+	if (!item->refused || item->verdict.state == STATE_STUCK)
+		return;
+	item->verdict.state = STATE_REMOVING;
+	item->verdict.action = ACTION_REPORT;
+	item->verdict.reason = REASON_REMOVAL_CUT_SHORT;
+}
+
 /* What is to be done, as the host was last seen; what is under way is left as it is. */
 static int plan(struct reconcile *rc, struct error *err)
 {
@@ -22,7 +40,7 @@ static int plan(struct reconcile *rc, struct error *err)
 
 	for (i = 0; r == 0 && i < saved->n_vgpus; i++)
 		if (!rc->items[i].work.queued)
-			rc->items[i].verdict = rc->view.plan.verdicts[i];
+			set_verdict(rc, i);
 	return r;
 }
 
@@ -69,12 +87,14 @@ static bool wants_vfs(const struct reconcile *rc)
 }
 
 /* Is nothing to be done?  Answered by the cheap look, so total VFs are not known here,
- * and a stopped vGPU may still hang in its removal. */
+ * and a vGPU that is stopped, or was until now, may still hang in its removal. */
 static bool all_is_well(const struct reconcile *rc)
 {
 	const struct saved *saved = rc->view.saved;
 	size_t i;
 
+	if (rc->is_chosen)
+		return false;
 	for (i = 0; i < saved->n_vgpus; i++)
 		if (!rc->items[i].left_out &&
 		    (rc->items[i].verdict.action != ACTION_NONE ||
@@ -195,11 +215,11 @@ static void give_up(struct item *item, int r, const struct error *err)
 	work_unlock(&item->work);
 }
 
-/* Does its record give a VF free that one of the moves may be to? */
+/* Does its record give a VF free that one of the moves may be to?  Whether the call is
+ * about it or not. */
 static bool leaves_now(const struct reconcile *rc, size_t i)
 {
-	return plan_leaves_vf(&rc->items[i].verdict) && !rc->items[i].settled &&
-	       !rc->items[i].left_out;
+	return plan_leaves_vf(&rc->items[i].verdict) && !rc->items[i].settled;
 }
 
 /* The record names the new VF before the kernel does; all moves that are due, at once,
@@ -499,7 +519,7 @@ int reconcile_do(struct context *ctx, struct reconcile *rc, struct error *err)
 		return work_until_done(ctx, rc, err);
 	r = view_check_types(ctx, &rc->view, err);
 	for (i = 0; r == 0 && i < rc->view.saved->n_vgpus; i++)
-		rc->items[i].verdict = rc->view.plan.verdicts[i];
+		set_verdict(rc, i);
 	return r;
 }
 
@@ -508,7 +528,7 @@ static bool is_news(const struct reconcile *rc, size_t i)
 {
 	const struct item *item = &rc->items[i];
 
-	if (item->settled || item->left_out || !(rc->what & DO_VGPUS))
+	if (item->settled || item->left_out || item->refused || !(rc->what & DO_VGPUS))
 		return false;
 	if (item->work.queued)
 		return item->work.done && item->work.r == 0;

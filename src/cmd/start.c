@@ -50,21 +50,6 @@ static bool is_chosen(const void *arg, const struct saved_vgpu *vgpu)
 	return false;
 }
 
-static int refuse_removed(const struct start *s, struct error *err)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++) {
-		if (s->chosen[i]->state != SAVED_REMOVING || s->chosen[i]->in_progress)
-			continue;
-		(void)error_set(err, ERROR_CONFLICT, 0, "the removal of %s was cut short",
-				s->chosen[i]->uuid);
-		error_hint(err, "'vgpumgr remove %.8s' ends it", s->chosen[i]->uuid);
-		return -EBUSY;
-	}
-	return 0;
-}
-
 /* It is wanted again. That it is active on record is the intent, as it is at a boot. */
 static int want_one(struct context *ctx, struct store *store, struct saved_vgpu *v,
 		    struct error *err)
@@ -114,8 +99,6 @@ static int choose(struct context *ctx, struct start *s, struct error *err)
 
 	if (r == 0)
 		r = select_choose(&s->args, &s->view, &s->chosen, &s->n, err);
-	if (r == 0)
-		r = refuse_removed(s, err);
 	for (i = 0; i < s->n && r == 0 && !ctx->dry_run; i++)
 		if (s->chosen[i]->in_progress) {
 			r = wait_until_idle(ctx, s->chosen[i], err);
@@ -154,26 +137,46 @@ static int choose_and_mark(struct context *ctx, struct start *s, struct reconcil
 	return r;
 }
 
-/* The status of the first that could not be made, as it would be for it alone. */
+/* The status that the failure of this one would be for it alone, 0 where it is none. */
+static int failure_of(const struct reconcile *rc, size_t i)
+{
+	const struct item *item = &rc->items[i];
+	const struct verdict *v = &item->verdict;
+	const struct gpu_task *task =
+		reconcile_find_task(rc, &rc->view.saved->vgpus[i].gpu);
+
+	if (item->left_out || item->vanished ||
+	    (!rc->jobs && v->action != ACTION_REPORT)) /* a dry run would do it */
+		return 0;
+	if (item->work.done)
+		return item->work.r < 0 ? (int)item->work.err.kind : 0;
+	switch (v->reason) {
+	case REASON_NONE:
+	case REASON_VF_TAKEN:
+	case REASON_VF_GONE:
+		return 0;
+	case REASON_IN_PROGRESS:
+		return ERROR_TIMEOUT;
+	case REASON_NOT_OFFERED:
+		return ERROR_NOT_FOUND;
+	case REASON_SRIOV_OFF:
+	case REASON_NO_TYPES:
+		if (task && task->tried && task->r < 0)
+			return (int)task->err.kind;
+		return ERROR_CAPACITY;
+	default:
+		return v->reason <= REASON_NO_FREE_VF ? ERROR_CAPACITY : ERROR_CONFLICT;
+	}
+}
+
 static int first_failure(const struct reconcile *rc)
 {
 	size_t i;
+	int status = 0;
 
-	for (i = 0; i < rc->view.saved->n_vgpus; i++) {
-		const struct item *item = &rc->items[i];
-		const struct verdict *v = &item->verdict;
-
-		if (item->left_out || item->vanished)
-			continue;
-		if (item->work.done && item->work.r < 0)
-			return (int)item->work.err.kind;
-		if (!item->work.done && v->action == ACTION_REPORT)
-			return v->reason <= REASON_NO_FREE_VF ? ERROR_CAPACITY
-							      : ERROR_CONFLICT;
-		if (!item->work.done && v->reason && v->vf < 0)
-			return ERROR_CAPACITY; /* its VFs never came */
-	}
-	return ERROR_DRIFT;
+	for (i = 0; i < rc->view.saved->n_vgpus && !status; i++)
+		status = failure_of(rc, i);
+	return status ? status : ERROR_DRIFT;
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
@@ -207,6 +210,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = reconcile_run(ctx, &rc, err);
 	if (r == -ENOENT && !rc.store)
 		return reconcile_report_nothing(ctx, err);
+	if (r < 0 && rc.changed)
+		context_publish(ctx, rc.store, s.view.host->machine_id);
 	if (r < 0)
 		return r;
 	r = reconcile_report(ctx, &rc, err);
