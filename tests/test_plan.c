@@ -250,6 +250,12 @@ static void at_work_and_stuck(struct scene *s)
 	at_work(s);
 }
 
+static void at_work_and_awaited(struct scene *s)
+{
+	at_work_and_stuck(s);
+	s->saved[0].attended = true;
+}
+
 static void live_on_another_vf_and_stuck(struct scene *s)
 {
 	fake_live(s->host, 1, 0, 3, "A40-4Q")->stuck = true;
@@ -321,10 +327,13 @@ static const struct row {
 	{ at_work, C, STATE_CREATING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ at_work_and_live, C, STATE_CREATING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ at_work_and_stuck, C, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
+	{ at_work_and_awaited, C, STATE_CREATING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ missing, R, STATE_REMOVING, ACTION_FORGET, REASON_NONE, -1 },
 	{ live, R, STATE_REMOVING, ACTION_REPORT, REASON_REMOVAL_CUT_SHORT, 2 },
 	{ gpu_absent, R, STATE_REMOVING, ACTION_REPORT, REASON_GPU_ABSENT, -1 },
 	{ at_work, R, STATE_REMOVING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
+	{ at_work_and_stuck, R, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
+	{ at_work_and_awaited, R, STATE_REMOVING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ missing, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ vf_taken, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ gpu_absent, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
@@ -333,6 +342,7 @@ static const struct row {
 	{ at_work, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ at_work_and_live, S, STATE_STOPPED, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ at_work_and_stuck, S, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
+	{ at_work_and_awaited, S, STATE_STOPPED, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ live, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT, 2 },
 	{ live_without_a_name, S, STATE_STOPPED, ACTION_REPORT, REASON_STOP_CUT_SHORT,
 	  2 },

@@ -327,6 +327,7 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 						(enum saved_state)random_below(seed, 4)));
 			saved->in_progress =
 				saved->state != SAVED_ACTIVE && !random_below(seed, 4);
+			saved->attended = saved->in_progress && random_below(seed, 2);
 		}
 		if (!live_on[at] && random_below(seed, 2)) {
 			const struct vf *vf = &host->vfs[at];

@@ -23,6 +23,7 @@ struct context {
 	char *root;
 	int root_fd;
 	struct store_place place;
+	int attend_fd; /* holds LOCK_ATTENDED of what this process waits for, -1: none */
 	struct settings settings;
 	char actor[160];
 	const char *command, *subject; /* what messages begin with: "create A40-24A" */

@@ -137,6 +137,7 @@ void context_end(struct context *ctx)
 	if (ctx->place.root_fd != ctx->root_fd)
 		close_fd(ctx->place.root_fd);
 	close_fd(ctx->root_fd);
+	close_fd(ctx->attend_fd);
 	settings_free(&ctx->settings);
 	free(ctx->root);
 	free(ctx->place.root);

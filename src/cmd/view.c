@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/vgpu.h"
 #include "out/publish.h"
 #include "sysfs/pci.h"
 #include "sysfs/sysfs.h"
@@ -80,8 +81,12 @@ static bool is_live(int root_fd, const struct live_vgpu *live)
 {
 	char path[128];
 
+	if (!live->uuid[0])
+		return true;
+	if (live->stuck)
+		return !vgpu_is_gone(root_fd, live->uuid, &live->parent);
 	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", live->uuid);
-	return live->stuck || !live->uuid[0] || sysfs_exists(root_fd, path);
+	return sysfs_exists(root_fd, path);
 }
 
 /* A VF that is being taken away while somebody has its vGPU open is no longer among those
@@ -142,7 +147,8 @@ int context_drop_vanished(struct context *ctx, struct host *host,
 			ours[live - host->live] = true;
 	}
 	for (i = 0; i < host->n_live; i++)
-		if (ours[i] || is_live(ctx->root_fd, &host->live[i]))
+		if ((ours[i] && !host->live[i].stuck) ||
+		    is_live(ctx->root_fd, &host->live[i]))
 			host->live[n++] = host->live[i];
 	host->n_live = n;
 	return add_hidden(ctx, host, saved, err);

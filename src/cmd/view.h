@@ -40,9 +40,9 @@ int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf 
 
 /* A device that no record names may have been ours when the host was scanned, and gone by
  * the time the record was read: whatever looks foreign is looked at again, and dropped
- * from HOST if it is no longer there. What the record knows and the scan could not find,
- * since its VF is on its way out, is added as stuck. To be called after each reading of
- * the record. */
+ * from HOST if it is no longer there; so is what seemed to hang and was on its way out.
+ * What the record knows and the scan could not find, since its VF is on its way out, is
+ * added as stuck. To be called after each reading of the record. */
 int context_drop_vanished(struct context *ctx, struct host *host,
 			  const struct saved *saved, struct error *err);
 

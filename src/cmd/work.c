@@ -12,15 +12,6 @@
 
 #define PAUSE_MS 10
 
-void works_free(struct work *works, size_t n)
-{
-	size_t i;
-
-	for (i = 0; works && i < n; i++)
-		close_fd(works[i].lock_fd);
-	free(works);
-}
-
 /* Keeps the GPU's virtual functions as they are. */
 static int share_gpu(int lock_fd, const struct bdf *gpu, struct error *err)
 {
@@ -37,6 +28,26 @@ static int share_gpu(int lock_fd, const struct bdf *gpu, struct error *err)
 	return -EBUSY;
 }
 
+/* Beside the lock, which a child that hangs in the kernel goes on holding: this process
+ * lets go when it dies or no longer waits. Without it, what is under way can look as if
+ * it hung. */
+static void attend(struct context *ctx, struct work *work)
+{
+	if (ctx->attend_fd < 0)
+		ctx->attend_fd = store_open_lock(&ctx->place, NULL);
+	if (ctx->attend_fd >= 0 &&
+	    lock_share(ctx->attend_fd, LOCK_ATTENDED + work->vgpu->row,
+		       clock_monotonic_ms(), NULL) == 0)
+		work->attend_fd = ctx->attend_fd;
+}
+
+static void stop_attending(struct work *work)
+{
+	if (work->attend_fd >= 0)
+		lock_release(work->attend_fd, LOCK_ATTENDED + work->vgpu->row);
+	work->attend_fd = -1;
+}
+
 int work_lock(struct context *ctx, struct work *work, struct error *err)
 {
 	_cleanup_(closep) int fd = store_open_lock(&ctx->place, err);
@@ -49,12 +60,24 @@ int work_lock(struct context *ctx, struct work *work, struct error *err)
 		r = share_gpu(fd, &work->vgpu->gpu, err);
 	if (r == 0)
 		work->lock_fd = TAKE_FD(fd);
+	if (r == 0)
+		attend(ctx, work);
 	return r;
 }
 
 void work_unlock(struct work *work)
 {
+	stop_attending(work);
 	close_fd(TAKE_FD(work->lock_fd));
+}
+
+void works_free(struct work *works, size_t n)
+{
+	size_t i;
+
+	for (i = 0; works && i < n; i++)
+		work_unlock(&works[i]);
+	free(works);
 }
 
 /* Each GPU has a lane of its own, or as many as the config says. By its address: indices
@@ -119,6 +142,8 @@ void work_finish(struct work *work, const struct job_result *result)
 	work->done = true;
 	work->r = result->r;
 	work->hanging = result->hanging;
+	if (work->hanging)
+		stop_attending(work);
 	work->made = result->made;
 	work->err = result->err;
 }

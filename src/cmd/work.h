@@ -9,6 +9,7 @@
 struct work {
 	struct saved_vgpu *vgpu; /* borrowed */
 	int lock_fd;		 /* -1: no intent was needed */
+	int attend_fd;		 /* the context's, -1: not attended */
 	bool fresh;		 /* recorded by this very call */
 	bool queued, done;
 	int r;
@@ -17,7 +18,7 @@ struct work {
 	struct error err;
 };
 
-#define WORK_NONE ((struct work){ .lock_fd = -1 })
+#define WORK_NONE ((struct work){ .lock_fd = -1, .attend_fd = -1 })
 
 void works_free(struct work *works, size_t n);
 

@@ -213,12 +213,16 @@ static struct verdict judge_absent(const struct host *host,
 }
 
 /* Whatever the process that holds the lock is about to do: is there something to be said
- * of the device itself?  One that is being made has no type yet. */
+ * of the device itself?  One that is being made has no type yet. One on its way out looks
+ * as if it hung, from the kernel's first step to its last: whether it does is known when
+ * the command no longer waits for it. */
 static bool is_settled(const struct saved_vgpu *saved, const struct live_vgpu *live)
 {
 	if (!live) /* nor is it to be, once it is stopped */
 		return saved->state == SAVED_STOPPED;
-	return live->stuck || (saved->state == SAVED_ACTIVE && live->type_dir[0]);
+	if (live->stuck)
+		return !saved->attended;
+	return saved->state == SAVED_ACTIVE && live->type_dir[0];
 }
 
 /* What a vGPU is while a process is at work on it. */

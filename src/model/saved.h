@@ -29,6 +29,7 @@ struct saved_vgpu {
 	enum saved_state state;
 	bool in_progress; /* a living process holds its lock: it is at work on the device
 			   */
+	bool attended; /* likewise, and the command that started it waits for it still */
 	char boot_id[64]; /* of the boot it was last made in */
 	char created_at[TIME_SIZE], changed_at[TIME_SIZE];
 };

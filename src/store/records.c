@@ -202,6 +202,7 @@ static void mark_in_progress(struct store *store, struct saved *saved)
 		struct saved_vgpu *v = &saved->vgpus[i];
 
 		v->in_progress = lock_is_held(fd, v->row);
+		v->attended = v->in_progress && lock_is_held(fd, LOCK_ATTENDED + v->row);
 	}
 }
 

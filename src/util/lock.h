@@ -14,6 +14,9 @@
  * record. One that switches a GPU's virtual functions takes the byte of that GPU alone;
  * who makes or removes vGPUs on it shares it. */
 #define LOCK_SRIOV 0 /* virtual functions are switched, one GPU at a time on a host */
+#define LOCK_ATTENDED                                                                    \
+	((int64_t)1 << 60) /* and a row: whoever started the work on it waits for it,    \
+			      and its deadline has not passed */
 #define LOCK_GPUS ((int64_t)1 << 61) /* and a GPU's address */
 #define LOCK_RECONCILE ((int64_t)1 << 62)
 #define LOCK_PUBLISH (LOCK_RECONCILE + 1)

@@ -221,6 +221,24 @@ expect 0 'check is content' check
 
 # --- two at once
 small_one
+ctl delay remove 1 4000
+background stop $U1
+t 'a stop under way: the kernel has begun' until_true 5 fails test -e "$sys/bus/mdev/devices/$U1/remove"
+is "$(state_shown $U1)" stopped 'it shows as stopped, not as stuck'
+run check --json
+json 'check says that somebody is at work on it' 'any(.vgpus[]; .uuid == $u and .state == "stopped" and (.error | test("at work on it")))' --arg u $U1
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+is "$(state_shown $U1)" stuck 'killed: nobody knows how long it may take'
+t 'its writer ends' until_true 10 no_family
+is "$(state_shown $U1)" stopped 'then it is stopped'
+ctl delay remove 1 1500
+background remove $U2
+until_true 5 fails test -e "$sys/bus/mdev/devices/$U2/remove"
+is "$(state_shown $U2)" removing 'a remove under way shows as that'
+wait "$pid"
+is "$?" 0 'and ends well'
+small_one
 ctl delay remove 1 700
 background stop $U1
 until_true 5 in_state $U1 stopped
