@@ -24,8 +24,10 @@ struct item {
 /* One GPU in a run: what it waits for, and the switching of its virtual functions. */
 struct gpu_task {
 	struct ready ready;
-	bool needed; /* something is still to be done on it */
-	bool bound;  /* its driver was put back, see sriov_was_cut_short() */
+	bool needed;   /* something is still to be done on it */
+	bool bound;    /* its driver was put back, see sriov_was_cut_short() */
+	bool was_busy; /* its virtual functions were being switched as it was looked at */
+	bool switched; /* somebody else has switched them during this run */
 	bool tried, done;
 	int lock_fd;
 	int r;
@@ -95,6 +97,10 @@ bool reconcile_covers(const struct reconcile *rc, const struct bdf *gpu);
 
 /* The task of GPU, NULL where nothing is done about it. */
 struct gpu_task *reconcile_find_task(const struct reconcile *rc, const struct bdf *gpu);
+
+/* Before each look at GPU, NULL: at the host: whether virtual functions are being
+ * switched, so that only some of them may be seen. */
+void reconcile_before_look(struct reconcile *rc, const struct bdf *gpu);
 
 /* After each look at the host: which GPUs something is to be done on, and how far they
  * are. */

@@ -63,7 +63,8 @@ static int need(struct reconcile *rc, const struct bdf *gpu, struct error *err)
 		rc->tasks = grown;
 		task = &grown[rc->n_tasks++];
 		*task = (struct gpu_task){ .lock_fd = -1 };
-		task->ready = ready_start(rc->view.host, gpu, is_busy(rc, gpu),
+		task->was_busy = task->switched = is_busy(rc, gpu);
+		task->ready = ready_start(rc->view.host, gpu, task->was_busy,
 					  clock_monotonic_ms());
 	}
 	task->needed = true;
@@ -114,6 +115,27 @@ static int need_all(struct reconcile *rc, struct error *err)
 	return r;
 }
 
+void reconcile_before_look(struct reconcile *rc, const struct bdf *gpu)
+{
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++) {
+		struct gpu_task *task = &rc->tasks[i];
+
+		if (!gpu || bdf_equal(gpu, &task->ready.gpu))
+			task->was_busy = is_busy(rc, &task->ready.gpu);
+	}
+}
+
+/* Virtual functions that came since the last look, and not by this run, may not be all:
+ * they can have been switched in the midst of the look. */
+static bool has_grown(const struct reconcile *rc, const struct gpu_task *task)
+{
+	const struct gpu *gpu = host_find_gpu(rc->view.host, &task->ready.gpu);
+
+	return !task->tried && gpu && gpu->n_vfs > task->ready.n_vfs;
+}
+
 /* A look at one GPU; what it waits for then is told when it is something new. */
 static void look_at(const struct context *ctx, const struct reconcile *rc,
 		    struct gpu_task *task)
@@ -121,7 +143,12 @@ static void look_at(const struct context *ctx, const struct reconcile *rc,
 	const char *before = ready_words(&task->ready);
 	char name[BDF_SIZE];
 
-	ready_look(&task->ready, rc->view.host, is_busy(rc, &task->ready.gpu),
+	/* Until it is looked at again, what was seen while they were switched is what
+	 * is known of it. */
+	task->was_busy =
+		task->was_busy || is_busy(rc, &task->ready.gpu) || has_grown(rc, task);
+	task->switched = task->switched || (task->was_busy && !task->tried);
+	ready_look(&task->ready, rc->view.host, task->was_busy,
 		   is_halted(rc, &task->ready), clock_monotonic_ms());
 	if (rc->boot && task->ready.step != READY_DONE &&
 	    strcmp(before, ready_words(&task->ready)) != 0)
@@ -147,9 +174,11 @@ static int64_t limit_of(const struct context *ctx, const struct reconcile *rc,
 	const struct settings *s = &ctx->settings;
 	uint32_t seconds = rc->wait_s;
 
-	/* What this run has switched itself is awaited in any case, and so is whoever is
-	 * about to switch. */
-	if ((task->ready.step == READY_TYPES && task->tried && task->r == 0) ||
+	/* What this run has switched itself, or has seen being switched, is awaited in
+	 * any case, and so is whoever is about to switch. At a boot, others do it, and
+	 * the config says for how long they are waited for. */
+	if ((task->ready.step == READY_TYPES &&
+	     ((task->switched && !rc->boot) || (task->tried && task->r == 0))) ||
 	    task->ready.busy)
 		return (int64_t)context_sriov_timeout(ctx) * 1000;
 	if (rc->boot)

@@ -48,8 +48,10 @@ static int look(struct context *ctx, struct reconcile *rc, unsigned what,
 		struct error *err)
 {
 	struct host *host;
-	int r = context_scan(ctx, what, &host, err);
+	int r;
 
+	reconcile_before_look(rc, NULL);
+	r = context_scan(ctx, what, &host, err);
 	if (r < 0)
 		return r;
 	host_free(rc->view.host);
@@ -63,8 +65,10 @@ static int look(struct context *ctx, struct reconcile *rc, unsigned what,
 static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct bdf *gpu,
 		       struct error *err)
 {
-	int r = context_rescan_gpu(ctx, rc->view.host, gpu, err);
+	int r;
 
+	reconcile_before_look(rc, gpu);
+	r = context_rescan_gpu(ctx, rc->view.host, gpu, err);
 	if (r == 0)
 		r = plan(rc, err);
 	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
