@@ -25,6 +25,8 @@ struct item {
 struct gpu_task {
 	struct ready ready;
 	bool needed;   /* something is still to be done on it */
+	bool given_up; /* an earlier run has waited for it in vain, and it has not moved
+			*/
 	bool bound;    /* its driver was put back, see sriov_was_cut_short() */
 	bool was_busy; /* its virtual functions were being switched as it was looked at */
 	bool switched; /* somebody else has switched them during this run */

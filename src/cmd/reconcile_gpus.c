@@ -52,8 +52,10 @@ static bool is_halted(const struct reconcile *rc, const struct ready *ready)
 	       lock_is_held(rc->lock_fd, LOCK_SRIOV);
 }
 
-static int need(struct reconcile *rc, const struct bdf *gpu, struct error *err)
+static int need(struct context *ctx, struct reconcile *rc, const struct bdf *gpu,
+		struct error *err)
 {
+	char stand[READY_STAND_SIZE];
 	struct gpu_task *grown, *task = reconcile_find_task(rc, gpu);
 
 	if (!task) {
@@ -66,6 +68,9 @@ static int need(struct reconcile *rc, const struct bdf *gpu, struct error *err)
 		task->was_busy = task->switched = is_busy(rc, gpu);
 		task->ready = ready_start(rc->view.host, gpu, task->was_busy,
 					  clock_monotonic_ms());
+		task->given_up =
+			rc->boot && sriov_is_given_up(ctx->root_fd, gpu,
+						      ready_stand(&task->ready, stand));
 	}
 	task->needed = true;
 	return 0;
@@ -94,7 +99,7 @@ static bool implies_vfs(const struct saved_vgpu *v)
 	return v->state != SAVED_STOPPED && !bdf_equal(&v->vf, &v->gpu);
 }
 
-static int need_all(struct reconcile *rc, struct error *err)
+static int need_all(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	const struct saved *saved = rc->view.saved;
 	size_t i;
@@ -106,12 +111,12 @@ static int need_all(struct reconcile *rc, struct error *err)
 		if (!item->left_out && !item->work.queued &&
 		    (rc->what & DO_VGPUS ? may_come(&item->verdict)
 					 : implies_vfs(&saved->vgpus[i])))
-			r = need(rc, &saved->vgpus[i].gpu, err);
+			r = need(ctx, rc, &saved->vgpus[i].gpu, err);
 	}
 	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus && r == 0; i++)
 		if (saved->gpus[i].wanted_vfs &&
 		    reconcile_covers(rc, &saved->gpus[i].bdf))
-			r = need(rc, &saved->gpus[i].bdf, err);
+			r = need(ctx, rc, &saved->gpus[i].bdf, err);
 	return r;
 }
 
@@ -141,8 +146,9 @@ static void look_at(const struct context *ctx, const struct reconcile *rc,
 		    struct gpu_task *task)
 {
 	const char *before = ready_words(&task->ready);
-	char name[BDF_SIZE];
+	char name[BDF_SIZE], stood[READY_STAND_SIZE], stands[READY_STAND_SIZE];
 
+	(void)ready_stand(&task->ready, stood);
 	/* Until it is looked at again, what was seen while they were switched is what
 	 * is known of it. */
 	task->was_busy =
@@ -150,6 +156,10 @@ static void look_at(const struct context *ctx, const struct reconcile *rc,
 	task->switched = task->switched || (task->was_busy && !task->tried);
 	ready_look(&task->ready, rc->view.host, task->was_busy,
 		   is_halted(rc, &task->ready), clock_monotonic_ms());
+	if (task->given_up && strcmp(stood, ready_stand(&task->ready, stands)) != 0) {
+		task->given_up = false;
+		task->ready.since = clock_monotonic_ms();
+	}
 	if (rc->boot && task->ready.step != READY_DONE &&
 	    strcmp(before, ready_words(&task->ready)) != 0)
 		note(ctx, "GPU %s: waits for %s now", bdf_format(&task->ready.gpu, name),
@@ -164,7 +174,7 @@ int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct err
 		look_at(ctx, rc, &rc->tasks[i]);
 		rc->tasks[i].needed = false;
 	}
-	return need_all(rc, err);
+	return need_all(ctx, rc, err);
 }
 
 /* How long the GPU may take for the step it is at, in ms. */
@@ -199,6 +209,8 @@ static bool is_awaited(struct context *ctx, const struct reconcile *rc,
 	if (task->tried && (!task->done || task->r < 0) && task->ready.step <= READY_VFS)
 		return !task->done;
 	if (!(rc->what & DO_VGPUS) && task->ready.step > READY_VFS)
+		return false;
+	if (task->given_up && !task->ready.busy)
 		return false;
 	limits[task->ready.step] = limit_of(ctx, rc, task);
 	return ready_is_awaited(&task->ready, limits, clock_monotonic_ms());
@@ -305,7 +317,7 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 		    !plan_wants_sriov(gpu, saved->vgpus, saved->n_vgpus, saved->gpus,
 				      saved->n_gpus))
 			continue;
-		r = need(rc, &gpu->bdf, err);
+		r = need(ctx, rc, &gpu->bdf, err);
 		request = (struct sriov_request){ .gpu = gpu->bdf,
 						  .n_vfs = gpu->total_vfs,
 						  .restore = rc->boot };

@@ -7,6 +7,7 @@
 #include "cmd/reconcile.h"
 #include "cmd/words.h"
 #include "out/publish.h"
+#include "run/sriov_mark.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -170,7 +171,7 @@ static bool report_gpu(struct context *ctx, const struct reconcile *rc,
 		       const struct gpu_task *task)
 {
 	bool late = task->needed && task->ready.step < READY_TYPES;
-	char name[BDF_SIZE];
+	char name[BDF_SIZE], stand[READY_STAND_SIZE];
 
 	if (task->tried && task->r < 0) {
 		complain("%s", task->err.message);
@@ -184,6 +185,9 @@ static bool report_gpu(struct context *ctx, const struct reconcile *rc,
 		return false;
 	complain("GPU %s: %s did not come", bdf_format(&task->ready.gpu, name),
 		 ready_words(&task->ready));
+	if (rc->boot)
+		sriov_give_up(ctx->root_fd, &task->ready.gpu,
+			      ready_stand(&task->ready, stand));
 	return late;
 }
 
@@ -307,6 +311,9 @@ int reconcile_report_gpus(struct context *ctx, const struct reconcile *rc)
 		print_sriov_plan(ctx, rc);
 	for (i = 0; i < rc->n_tasks; i++)
 		n += rc->tasks[i].tried && rc->tasks[i].r == 0;
+	for (i = 0; !ctx->dry_run && i < rc->view.host->n_gpus; i++)
+		if (rc->view.host->gpus[i].n_vfs)
+			sriov_mark_on(ctx->root_fd, &rc->view.host->gpus[i].bdf);
 	if (n + failed)
 		note(ctx, "virtual functions were enabled on %zu GPU%s, %u failed", n,
 		     n == 1 ? "" : "s", failed);

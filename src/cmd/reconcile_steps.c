@@ -115,6 +115,8 @@ static bool is_plain(const struct reconcile *rc)
 	const struct saved *saved = rc->view.saved;
 	size_t i;
 
+	if (rc->is_chosen) /* those that were asked for by name may hang */
+		return false;
 	for (i = 0; i < saved->n_vgpus; i++) {
 		const struct verdict *v = &rc->items[i].verdict;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/ready.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* NVIDIA's sriov-manage binds the GPU to it for a moment. */
@@ -56,6 +57,13 @@ bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_S
 		      int64_t now)
 {
 	return ready->step != READY_DONE && now - ready->since < limits_ms[ready->step];
+}
+
+const char *ready_stand(const struct ready *ready, char buf[READY_STAND_SIZE])
+{
+	(void)snprintf(buf, READY_STAND_SIZE, "%d %zu %zu", (int)ready->step,
+		       ready->n_vfs, ready->n_types);
+	return buf;
 }
 
 const char *ready_words(const struct ready *ready)

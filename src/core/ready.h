@@ -40,6 +40,10 @@ void ready_look(struct ready *ready, const struct host *host, bool busy, bool ha
 bool ready_is_awaited(const struct ready *ready, const int64_t limits_ms[READY_STEPS],
 		      int64_t now);
 
+/* How far it is, in a form that differs whenever it has come further or fallen back. */
+#define READY_STAND_SIZE 64
+const char *ready_stand(const struct ready *ready, char buf[READY_STAND_SIZE]);
+
 /* What it waits for: "its driver", "its virtual functions", "its vGPU types", or,
  * whatever else is missing, "the end of the switching of its virtual functions". */
 const char *ready_words(const struct ready *ready);

@@ -15,7 +15,8 @@
 #include "util/text.h"
 
 #define RUN_DIR "run/vgpumgr"
-#define MARK RUN_DIR "/sriov-%s"
+#define MARK "sriov"
+#define GIVEN_UP "given-up"
 #define MARK_SIZE 128
 #define FINISHED " finished"
 #define VGPU_MGR "nvidia-vgpu-mgr"
@@ -35,7 +36,7 @@ static bool read_mark(int root_fd, const struct bdf *gpu, char ret[MARK_SIZE])
 {
 	char path[64], boot_id[64], name[BDF_SIZE];
 
-	(void)snprintf(path, sizeof(path), MARK, bdf_format(gpu, name));
+	(void)snprintf(path, sizeof(path), RUN_DIR "/" MARK "-%s", bdf_format(gpu, name));
 	if (sysfs_read(root_fd, path, ret, MARK_SIZE, NULL) < 0)
 		return false;
 	scan_boot_id(root_fd, boot_id, sizeof(boot_id));
@@ -50,21 +51,55 @@ static bool is_of_this_load(int root_fd, const char *mark)
 	return !strncmp(mark, is, length) && (!mark[length] || mark[length] == ' ');
 }
 
-void sriov_mark(int root_fd, const struct bdf *gpu, bool end)
+/* Whoever cannot write it does without. */
+static void write_file(int root_fd, const char *what, const struct bdf *gpu,
+		       const char *more)
 {
-	char path[64], name[BDF_SIZE], mark[MARK_SIZE], text[MARK_SIZE + 16];
+	char path[64], name[BDF_SIZE], mark[MARK_SIZE], text[2 * MARK_SIZE];
 	_cleanup_(closep) int fd = -1;
 
 	(void)mkdirat(root_fd, "run", 0755);
 	(void)mkdirat(root_fd, RUN_DIR, 0755);
-	(void)snprintf(path, sizeof(path), MARK, bdf_format(gpu, name));
-	(void)snprintf(text, sizeof(text), "%s%s\n", make_mark(root_fd, mark),
-		       end ? FINISHED : "");
+	(void)snprintf(path, sizeof(path), RUN_DIR "/%s-%s", what, bdf_format(gpu, name));
+	(void)snprintf(text, sizeof(text), "%s%s\n", make_mark(root_fd, mark), more);
 	fd = openat(root_fd, path,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		    0644);
 	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
 		(void)unlinkat(root_fd, path, 0);
+}
+
+void sriov_mark(int root_fd, const struct bdf *gpu, bool end)
+{
+	write_file(root_fd, MARK, gpu, end ? FINISHED : "");
+}
+
+void sriov_mark_on(int root_fd, const struct bdf *gpu)
+{
+	char was[MARK_SIZE];
+
+	if (!read_mark(root_fd, gpu, was) || !is_of_this_load(root_fd, was))
+		sriov_mark(root_fd, gpu, true);
+}
+
+void sriov_give_up(int root_fd, const struct bdf *gpu, const char *stands)
+{
+	char more[MARK_SIZE];
+
+	(void)snprintf(more, sizeof(more), " %s", stands);
+	write_file(root_fd, GIVEN_UP, gpu, more);
+}
+
+bool sriov_is_given_up(int root_fd, const struct bdf *gpu, const char *stands)
+{
+	char path[64], name[BDF_SIZE], mark[MARK_SIZE], was[2 * MARK_SIZE],
+		wanted[2 * MARK_SIZE];
+
+	(void)snprintf(path, sizeof(path), RUN_DIR "/" GIVEN_UP "-%s",
+		       bdf_format(gpu, name));
+	(void)snprintf(wanted, sizeof(wanted), "%s %s", make_mark(root_fd, mark), stands);
+	return sysfs_read(root_fd, path, was, sizeof(was), NULL) == 0 &&
+	       !strcmp(was, wanted);
 }
 
 bool sriov_was_cut_short(int root_fd, const struct bdf *gpu)

@@ -17,6 +17,15 @@
  * Without the file it may be tried once too often: what goes wrong is not told. */
 void sriov_mark(int root_fd, const struct bdf *gpu, bool end);
 
+/* Notes down, of a GPU whose virtual functions are on, that there is nothing to switch
+ * under this load of the driver: if somebody switches them off, that is meant. */
+void sriov_mark_on(int root_fd, const struct bdf *gpu);
+
+/* A GPU that has been waited for in vain is not waited for again as long as it STANDS as
+ * it did then, under the same load of the driver: the file run/vgpumgr/given-up-BDF. */
+void sriov_give_up(int root_fd, const struct bdf *gpu, const char *stands);
+bool sriov_is_given_up(int root_fd, const struct bdf *gpu, const char *stands);
+
 /* Was GPU being switched, under this load of the driver, when that was cut short?  Then
  * it is vgpumgr's to bind it again, if it has no driver. */
 bool sriov_was_cut_short(int root_fd, const struct bdf *gpu);

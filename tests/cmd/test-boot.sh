@@ -275,6 +275,10 @@ t 'not the one that has some' fails grep $G4 "$err"
 is "$(n_runs)" $((wrapped + 1)) 'and switches none on'
 is "$(kernel | cut -d' ' -f1)" "${on[d]}" 'what can be made is made'
 config 'wait_vfs = 20;'
+clock
+expect 7 'a second run' reconcile --boot
+within 0 800 'does not wait again for what has not moved'
+rm "$root"/run/vgpumgr/given-up-*
 start boot reconcile --boot
 on $G2
 t 'as soon as a GPU has some, so is its vGPU' until_true 10 live "${on[b]}"
