@@ -81,7 +81,7 @@ is "$(vm_get 'ls -d /sys/bus/pci/drivers/nvidia/0*' | xargs -n1 basename)" "$(gp
 	'with one GPU less'
 
 # --- types come late, the driver refuses
-driver late_s 5
+driver late_s 25
 t 'types can come late' vm_run "$manage -e $(gpu 0); ! [ -d /sys/class/mdev_bus/$(vf 0 0) ] &&
 	until [ -d /sys/class/mdev_bus/$(vf 0 0) ]; do sleep 0.1; done"
 driver_options missing_bus=1
