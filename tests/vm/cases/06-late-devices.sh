@@ -126,7 +126,7 @@ few_since 'nvidia-vgpu-mgr is started' 1 1
 expect 0 'all are stopped' stop --all
 is "$(kernel)" '' 'none is live'
 vm_run "$functions_off && $reload id_offset=100 || exit; $awaited
-	await '/sys/class/mdev_bus/*' $n_vfs" 120
+	await '/sys/class/mdev_bus/*' $n_vfs" 200
 result $? 'a driver with other type ids brings its functions' || show_run
 quiet
 is "$(kernel)" '' 'none is made that was stopped'
