@@ -31,6 +31,7 @@ struct gpu_task {
 	bool was_busy; /* its virtual functions were being switched as it was looked at */
 	bool switched; /* somebody else has switched them during this run */
 	bool tried, done;
+	uint64_t load; /* of the driver, when it was tried */
 	int lock_fd;
 	int r;
 	struct error err;
@@ -110,6 +111,10 @@ int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct err
 
 /* Queues the switching of virtual functions where they are wanted and off. */
 int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Before another pass: those may be tried again that were tried under another load of the
+ * driver, or that might not be tried then. */
+void reconcile_try_again(struct context *ctx, struct reconcile *rc);
 
 /* Takes over what became of it. */
 void reconcile_take_switched(struct gpu_task *task, const struct job_result *result);

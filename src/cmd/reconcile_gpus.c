@@ -6,6 +6,7 @@
 #include "cmd/reconcile.h"
 #include "cmd/sriov.h"
 #include "run/sriov_mark.h"
+#include "sysfs/pci.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -263,10 +264,25 @@ static void try_gpu(struct context *ctx, struct reconcile *rc,
 	struct gpu_task *task = reconcile_find_task(rc, &request->gpu);
 
 	task->tried = true;
+	task->load = pci_driver_load(ctx->root_fd, "nvidia");
 	task->r = sriov_queue(ctx, rc->jobs, request,
 			      SRIOV_TAG + (uint64_t)(task - rc->tasks), &task->lock_fd,
 			      &task->err);
 	task->done = task->r < 0;
+}
+
+void reconcile_try_again(struct context *ctx, struct reconcile *rc)
+{
+	uint64_t load = pci_driver_load(ctx->root_fd, "nvidia");
+	size_t i;
+
+	for (i = 0; i < rc->n_tasks; i++) {
+		struct gpu_task *task = &rc->tasks[i];
+
+		if (task->done && task->r < 0 &&
+		    (task->load != load || task->r == -EALREADY || task->r == -ESRCH))
+			task->tried = task->done = false;
+	}
 }
 
 void reconcile_take_switched(struct gpu_task *task, const struct job_result *result)

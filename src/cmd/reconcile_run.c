@@ -218,6 +218,8 @@ int reconcile_run(struct context *ctx, struct reconcile *rc, struct error *err)
 			return 0;
 		count_pass(rc);
 		drop_pass(rc);
+		if (rc->boot)
+			reconcile_try_again(ctx, rc);
 	}
 	return r;
 }
