@@ -177,7 +177,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 int main(int argc, char **argv)
 {
-	struct context ctx = { .root_fd = -1, .place = { .root_fd = -1 }, .attend_fd = -1 };
+	struct context ctx = { .root_fd = -1,
+			       .place = { .root_fd = -1 },
+			       .attend_fd = -1 };
 	struct error err;
 	int r;
 
