@@ -129,14 +129,15 @@ off_the_bus "$red"
 when='a removal of two hangs at the first'
 is "$(saved_states)" 'blue 0 active,red 0 removing,red 1 removing' "$when: both are marked"
 others_answer "$when" 7
-is "$(check_says red 0)" stuck "$when: check shows the one as stuck"
-is "$(check_says red 1)" removing "$when: and the other as being removed"
+is "$(check_says red 0)" removing "$when: while it is waited for, it is being removed"
+is "$(check_says red 1)" removing "$when: and so is the other"
 create_elsewhere "$when"
 still "$when" "$hang"
 true_there "$when: the command is killed" "pkill -KILL -x 'vgpumgr.*'
 	while pgrep -x vgpumgr; do sleep 0.1; done"
 when='a removal that hangs was killed'
 t "$when: its writer hangs on in D state" in_d_state 'vgpumgr remove'
+is "$(check_says red 0)" stuck "$when: now that nobody waits for it, it is stuck"
 expect 7 "$when: reconcile says so" reconcile
 is "$(saved_states)" 'blue 0 active,red 0 removing,red 1 active' \
 	"$when: what was only marked is active again"
