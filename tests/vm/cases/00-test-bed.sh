@@ -37,7 +37,8 @@ refused 'it fails half-way' 'No such device' \
 is "$(drivers_of "$(gpu 0)")" '0' 'and leaves the PF without a driver'
 refused 'and fails as long as it has none' 'No such device' "$manage -e $(gpu 0)"
 true_there 'it works when the PF has its driver again' \
-	"echo $(gpu 0) >/sys/bus/pci/drivers/nvidia/bind; $manage -e ALL"
+	"echo $(gpu 0) >/sys/bus/pci/drivers/nvidia/bind; $manage -e ALL
+	rm /etc/vgpu-test/fail-*; sync" # they are counted anew in each boot
 is "$(drivers_of "$(gpu 0)"), $(drivers_of "$(gpu 1)")" 'nvidia 4, nvidia 4' \
 	'all VFs are there and bound'
 
