@@ -1,0 +1,158 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the fault tests share: points that are counted, and what must hold after each of them.
+# Sourced by the families, after which all of tests/cmd/lib.sh is there, too.
+#
+# A family is a script NAME.sh. It tries its points one by one, says "violation: …" on stdout
+# for each promise that is broken, and ends with finish. MODE says how many points it tries:
+#   sample    a few, within about five seconds: what "make check" runs
+#   default   as many as its share of an hour allows, by fixed strides, so that runs are alike
+#   full      all
+: "${MODE:=default}"
+# shellcheck source=tests/cmd/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../cmd/lib.sh"
+
+points=0 violations=0 unreached=0
+point='' # what is being tried, for messages
+
+# begin WORDS...: the next point
+begin() {
+	point="$*"
+	points=$((points + 1))
+}
+violation() {
+	violations=$((violations + 1))
+	echo "violation: $point: $*"
+}
+# stride TOTAL WANTED: how far points are apart if about WANTED of TOTAL are tried
+stride() {
+	local step=$((($1 + $2 - 1) / $2))
+	echo $((step > 0 ? step : 1))
+}
+# finish [WORDS...]: the last line of a family, which run.sh makes a row of
+finish() {
+	echo "summary $points $violations $*"
+	exit $((violations > 0))
+}
+
+# share_work N: the rest of the script is run N times side by side, each on a host of its own, and
+# the sums are printed; in each, mine I is true of the points that are its own.
+worker=0 workers=1
+share_work() {
+	local i pids='' sums p v failed=0 words=''
+	if [ -n "${WORKER:-}" ]; then
+		worker=$WORKER workers=$WORKERS
+		return
+	fi
+	for ((i = 0; i < $1; i++)); do
+		WORKER=$i WORKERS=$1 "$BASH" "$0" >"$top/worker.$i" 2>&1 &
+		pids="$pids $!"
+	done
+	for i in $pids; do
+		wait "$i" || failed=$((failed + 1))
+	done
+	for ((i = 0; i < $1; i++)); do
+		grep -v '^summary ' "$top/worker.$i"
+		sums=$(sed -n 's/^summary //p' "$top/worker.$i")
+		if [ -z "$sums" ]; then
+			echo "violation: worker $i ended without a summary"
+			violations=$((violations + 1))
+			continue
+		fi
+		read -r p v words <<<"$sums"
+		points=$((points + p)) violations=$((violations + v))
+	done
+	[ $failed -eq 0 ] || [ $violations -gt 0 ] || violations=1
+	finish "$words"
+}
+mine() { [ $(($1 % workers)) -eq "$worker" ]; }
+
+# --- what must hold
+declare -A acked=()   # UUIDs that a command with exit status 0 has printed, and none has removed
+foreign_vgpus=''      # "UUID VF TYPE-NAME" lines of what somebody else has made
+
+# The live mdevs, one "UUID VF TYPE-NAME" a line, sorted; as kernel(), with fewer processes.
+live_vgpus() {
+	local link target name
+	for link in "$sys"/bus/mdev/devices/*; do
+		[ -L "$link" ] || continue
+		target=$(readlink "$link")
+		target=${target%/*}
+		name='?'
+		read -r name 2>/dev/null <"$link/mdev_type/name"
+		echo "${link##*/} ${target##*/} $name"
+	done | sort
+}
+
+# plant_foreign VF PROFILE: a vGPU that somebody else has made, and that must stay as it is
+plant_foreign() {
+	local uuid=ffffffff-0000-4000-8000-0000000000$(printf %02x "$(wc -l <<<"$foreign_vgpus")")
+	foreign "$uuid" "$1" "$2"
+	foreign_vgpus=$(live_vgpus | grep '^ffffffff-'; echo)
+}
+
+# invariants WHEN: after any fault, with or without a reconcile after it:
+# (a) no VF in two records; (b) no device of ours without a record; (c) no acknowledged record
+# lost; (f) foreign devices untouched. That the record can be read goes without saying.
+invariants() {
+	local rows live uuid line
+	live=$(live_vgpus)
+	rows=''
+	if [ -e "$db" ]; then
+		rows=$(sql "PRAGMA integrity_check;
+			SELECT 'two records on ' || vf FROM vgpu WHERE vf <> gpu
+				GROUP BY vf HAVING count(*) > 1;
+			SELECT uuid FROM vgpu ORDER BY uuid" 2>&1)
+		[ "${rows%%$'\n'*}" = ok ] || violation "$1: the store: ${rows%%$'\n'*}"
+		case $rows in
+		*'two records'*) violation "$1: ${rows//$'\n'/; }" ;;
+		esac
+	fi
+	while read -r uuid line; do
+		[ -n "$uuid" ] || continue
+		case $'\n'$foreign_vgpus$'\n' in
+		*$'\n'"$uuid $line"$'\n'*) continue ;;
+		esac
+		case $'\n'$rows$'\n' in
+		*$'\n'"$uuid"$'\n'*) ;;
+		*) violation "$1: $uuid is live on ${line%% *} without a record" ;;
+		esac
+	done <<<"$live"
+	for uuid in "${!acked[@]}"; do
+		case $'\n'$rows$'\n' in
+		*$'\n'"$uuid"$'\n'*) ;;
+		*) violation "$1: the record of $uuid, which was acknowledged, is lost" ;;
+		esac
+	done
+	while read -r line; do
+		case $'\n'$live$'\n' in
+		*$'\n'"$line"$'\n'*) ;;
+		*) violation "$1: the foreign vGPU $line is not as it was" ;;
+		esac
+	done <<<"$(grep . <<<"$foreign_vgpus")"
+}
+
+# settled WHEN: after a reconcile that exits 0, record and kernel say the same, and nothing is half
+# done.
+settled() {
+	local rows live
+	rows=$(sql "SELECT uuid || ' ' || vf || ' ' || type_name FROM vgpu
+		WHERE state = 'active' ORDER BY uuid" 2>&1)
+	live=$(live_vgpus | grep -vxF "$(grep . <<<"$foreign_vgpus" || echo none)")
+	[ "$rows" = "$live" ] ||
+		violation "$1: saved: ${rows//$'\n'/, }; live: ${live//$'\n'/, }"
+	rows=$(sql "SELECT uuid || ' ' || state FROM vgpu
+		WHERE state NOT IN ('active', 'stopped')" 2>&1)
+	[ -z "$rows" ] || violation "$1: half done: ${rows//$'\n'/, }"
+}
+
+# mend WHEN: reconcile ends it well: exit status 0, all settled, and nothing left to do
+mend() {
+	run reconcile --timeout 20
+	if [ $status -ne 0 ]; then
+		violation "$1: reconcile exits $status: $(tail -n3 "$err" | paste -sd'|')"
+		return
+	fi
+	invariants "$1, reconciled"
+	settled "$1, reconciled"
+}
