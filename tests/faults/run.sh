@@ -34,7 +34,7 @@ for family in $families; do
 		points=- violations=-
 		words="skipped: $(sed -n 's/.*# SKIP //p' "$results/$family.log" | tail -n1)"
 	elif [ -z "$points" ]; then
-		points=? violations=?
+		points='?' violations='?'
 		words="ended with status $status: $(tail -n1 "$results/$family.log")"
 		failed=$((failed + 1))
 	else
