@@ -54,6 +54,18 @@ UPDATE vgpu SET vf = gpu WHERE id = :id;
 -- name: vgpu_delete
 DELETE FROM vgpu WHERE id = :id;
 
+-- name: vgpu_clear
+DELETE FROM vgpu;
+
+-- name: vgpu_import
+INSERT INTO vgpu (id, uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib,
+                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at)
+VALUES (:id, :uuid, :vm, :vm_uuid, :slot, :profile, :type_name, :type_id, :framebuffer_mib,
+        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :created_at, :changed_at);
+
+-- name: gpu_clear
+DELETE FROM gpu;
+
 -- name: gpu_all
 SELECT bdf, model, vendor, device, wanted_vfs FROM gpu;
 

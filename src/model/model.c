@@ -187,11 +187,20 @@ size_t gpu_ready_vfs(const struct host *host, const struct gpu *gpu)
 	return n;
 }
 
+static const char *const framework_names[] = { NULL, "mdev", "vfio" };
+
 const char *framework_name(enum framework framework)
 {
-	static const char *const names[] = { NULL, "mdev", "vfio" };
+	return framework_names[framework];
+}
 
-	return names[framework];
+bool framework_parse(const char *name, enum framework *ret)
+{
+	int i = text_index(framework_names + 1, 2, name);
+
+	if (i >= 0)
+		*ret = (enum framework)(i + 1);
+	return i >= 0;
 }
 
 const char *gpu_mode_name(enum gpu_mode mode)

@@ -118,4 +118,5 @@ size_t gpu_ready_vfs(const struct host *host, const struct gpu *gpu);
 /* The words of the command line and the JSON: "mdev", "vgpu"; NULL for none or unknown.
  */
 const char *framework_name(enum framework framework);
+bool framework_parse(const char *name, enum framework *ret); /* never FRAMEWORK_NONE */
 const char *gpu_mode_name(enum gpu_mode mode);

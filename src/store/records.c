@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +101,20 @@ static bool read_vgpu(sqlite3_stmt *s, struct saved_vgpu *v)
 	return saved_state_parse(state, &v->state);
 }
 
+static void leave_out(struct saved *saved, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Counts a row that makes no sense, and keeps the words for the first. */
+static void leave_out(struct saved *saved, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!saved->n_bad++)
+		(void)vsnprintf(saved->bad, sizeof(saved->bad), fmt, ap);
+	va_end(ap);
+}
+
 static int load_vgpus(struct store *store, struct saved *saved, struct error *err)
 {
 	sqlite3_stmt *s = store_query(store, SQL_VGPU_ALL, err);
@@ -117,12 +134,11 @@ static int load_vgpus(struct store *store, struct saved *saved, struct error *er
 						 "read the store");
 			saved->vgpus = grown;
 		}
-		if (!read_vgpu(s, &saved->vgpus[saved->n_vgpus]))
-			return error_set(err, ERROR_STORE, 0,
-					 "%s: the record in row %lld makes no sense",
-					 store->place->file,
-					 (long long)sqlite3_column_int64(s, 0));
-		saved->n_vgpus++;
+		if (read_vgpu(s, &saved->vgpus[saved->n_vgpus]))
+			saved->n_vgpus++;
+		else
+			leave_out(saved, "the record in row %lld makes no sense",
+				  (long long)sqlite3_column_int64(s, 0));
 	}
 	if (code != SQLITE_DONE)
 		return store_fail(store, err, "read");
@@ -155,14 +171,13 @@ static int load_gpus(struct store *store, struct saved *saved, struct error *err
 		saved->gpus = grown;
 		g = &grown[saved->n_gpus];
 		*g = (struct saved_gpu){ .wanted_vfs = 0 };
-		if (!get_bdf(s, 0, &g->bdf) ||
-		    !get_text(s, 1, g->model, sizeof(g->model)) ||
-		    !get_u32(s, 2, &g->vendor) || !get_u32(s, 3, &g->device) ||
-		    !get_u32(s, 4, &g->wanted_vfs))
-			return error_set(err, ERROR_STORE, 0,
-					 "%s: a GPU's record makes no sense",
-					 store->place->file);
-		saved->n_gpus++;
+		if (get_bdf(s, 0, &g->bdf) &&
+		    get_text(s, 1, g->model, sizeof(g->model)) &&
+		    get_u32(s, 2, &g->vendor) && get_u32(s, 3, &g->device) &&
+		    get_u32(s, 4, &g->wanted_vfs))
+			saved->n_gpus++;
+		else
+			leave_out(saved, "a GPU's record makes no sense");
 	}
 	(void)sqlite3_reset(s);
 	if (code != SQLITE_DONE)
@@ -212,8 +227,7 @@ int store_generation(struct store *store, uint64_t *ret, struct error *err)
 	int r = get_meta(store, "generation", text, sizeof(text), err);
 
 	if (r == 0 && !parse_u64(text, ret))
-		return error_set(err, ERROR_STORE, 0, "%s: it has no generation",
-				 store->place->file);
+		return store_damaged(store, err, ": it has no generation");
 	return r;
 }
 
@@ -250,6 +264,8 @@ int store_load(struct store *store, struct saved **ret, struct error *err)
 		(void)store_run(store, store_query(store, SQL_ROLLBACK, NULL), "", NULL);
 	if (r < 0)
 		return r;
+	if (saved->n_bad && !store->tolerant)
+		return store_damaged(store, err, ": %s", saved->bad);
 	mark_in_progress(store, saved);
 	*ret = TAKE_PTR(saved);
 	return 0;
@@ -373,6 +389,55 @@ int store_delete(struct store *store, const struct saved_vgpu *vgpu, struct erro
 int store_park(struct store *store, const struct saved_vgpu *vgpu, struct error *err)
 {
 	return run_on_row(store, SQL_VGPU_PARK, vgpu, "move a record", err);
+}
+
+/* One of SAVED, with the times it has, in the row it had if it has one. */
+static int import_vgpu(struct store *store, const struct saved_vgpu *vgpu,
+		       struct error *err)
+{
+	sqlite3_stmt *s = store_query(store, SQL_VGPU_IMPORT, err);
+
+	if (!s)
+		return -EIO;
+	bind_owner(s, vgpu);
+	bind_place(s, vgpu);
+	bind_state(s, vgpu);
+	if (vgpu->row)
+		bind_int(s, ":id", vgpu->row);
+	bind_text(s, ":uuid", vgpu->uuid);
+	bind_text(s, ":profile", vgpu->profile);
+	bind_text(s, ":type_name", vgpu->type_name);
+	bind_int(s, ":framebuffer_mib", vgpu->framebuffer_mib);
+	bind_text(s, ":framework", framework_name(vgpu->framework));
+	bind_text(s, ":created_at", vgpu->created_at);
+	bind_text(s, ":changed_at", vgpu->changed_at);
+	return store_run(store, s, "record a vGPU", err);
+}
+
+int store_import(struct store *store, const struct saved *saved, struct error *err)
+{
+	size_t i;
+	int r = store_run(store, store_query(store, SQL_VGPU_CLEAR, err), "import", err);
+
+	for (i = 0; i < saved->n_vgpus && r == 0; i++)
+		r = import_vgpu(store, &saved->vgpus[i], err);
+	if (r == 0)
+		r = store_run(store, store_query(store, SQL_GPU_CLEAR, err), "import",
+			      err);
+	for (i = 0; i < saved->n_gpus && r == 0; i++)
+		r = store_put_gpu(store, &saved->gpus[i], err);
+	return r;
+}
+
+int store_succeed(struct store *store, const struct saved *saved, uint64_t at_least,
+		  struct error *err)
+{
+	char text[24];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, at_least);
+	r = store_put_meta(store, "generation", text, err);
+	return r == 0 ? store_put_meta(store, "store_id", saved->store_id, err) : r;
 }
 
 int store_put_gpu(struct store *store, const struct saved_gpu *gpu, struct error *err)

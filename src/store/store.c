@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,18 @@
 
 DEFINE_CLEANUP(struct store *, store_close)
 
+int store_damaged(const struct store *store, struct error *err, const char *fmt, ...)
+{
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	(void)error_set(err, ERROR_STORE, 0, "%s%s", store->place->file, what);
+	return -EUCLEAN;
+}
+
 int store_fail(struct store *store, struct error *err, const char *what)
 {
 	int code = sqlite3_errcode(store->db), system = sqlite3_system_errno(store->db);
@@ -30,8 +43,7 @@ int store_fail(struct store *store, struct error *err, const char *what)
 	switch (code & 0xff) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		kind = ERROR_STORE;
-		break;
+		return store_damaged(store, err, ": %s: %s", what, words);
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		kind = ERROR_TIMEOUT;
@@ -174,8 +186,8 @@ static int check_version(struct store *store, int64_t *ret, struct error *err)
 	return 0;
 }
 
-static int put_meta(struct store *store, const char *key, const char *value,
-		    struct error *err)
+int store_put_meta(struct store *store, const char *key, const char *value,
+		   struct error *err)
 {
 	sqlite3_stmt *s = store_query(store, SQL_META_PUT, err);
 
@@ -193,7 +205,7 @@ static int name_store(struct store *store, struct error *err)
 
 	uuid_generate(id);
 	uuid_unparse_lower(id, text);
-	return put_meta(store, "store_id", text, err);
+	return store_put_meta(store, "store_id", text, err);
 }
 
 /* Brings the schema up to date in one transaction; reads the version after the lock. */
@@ -329,14 +341,67 @@ void store_close(struct store *store)
 	free(store);
 }
 
+int store_open_memory(const struct store_place *place, struct store **ret,
+		      struct error *err)
+{
+	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "open the store");
+	store->place = place;
+	store->actor = "";
+	store->in_memory = true;
+	if (sqlite3_open_v2(":memory:", &store->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
+		return store_fail(store, err, "open in memory");
+	r = configure(store, STORE_CREATE, 0, err);
+	if (r == 0)
+		r = migrate(store, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(store);
+	return 0;
+}
+
+void store_seal(struct store *store)
+{
+	(void)execute(store, "PRAGMA query_only = ON", "seal", NULL);
+}
+
+void store_tolerate(struct store *store)
+{
+	store->tolerant = true;
+}
+
 bool store_is_writable(const struct store *store)
 {
-	return sqlite3_db_readonly(store->db, "main") == 0;
+	return !store->in_memory && sqlite3_db_readonly(store->db, "main") == 0;
 }
 
 void store_set_actor(struct store *store, const char *actor)
 {
 	store->actor = actor;
+}
+
+/* Runs a PRAGMA that answers "ok". */
+static int run_check(struct store *store, const char *pragma, struct error *err)
+{
+	sqlite3_stmt *s = NULL;
+	const char *found;
+	int r = 0;
+
+	if (sqlite3_prepare_v2(store->db, pragma, -1, &s, NULL) ||
+	    sqlite3_step(s) != SQLITE_ROW) {
+		r = store_fail(store, err, "check");
+	} else {
+		found = (const char *)sqlite3_column_text(s, 0);
+		if (!found || strcmp(found, "ok"))
+			r = store_damaged(store, err, " is damaged: %s",
+					  found ? found : "unreadable");
+	}
+	(void)sqlite3_finalize(s);
+	return r;
 }
 
 /* History may be long, and nothing depends on it. */
@@ -348,23 +413,14 @@ int store_quick_check(struct store *store, struct error *err)
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < ARRAY_SIZE(checks) && r == 0; i++) {
-		sqlite3_stmt *s = NULL;
-		const char *found;
-
-		if (sqlite3_prepare_v2(store->db, checks[i], -1, &s, NULL) ||
-		    sqlite3_step(s) != SQLITE_ROW) {
-			r = store_fail(store, err, "check");
-		} else {
-			found = (const char *)sqlite3_column_text(s, 0);
-			if (!found || strcmp(found, "ok"))
-				r = error_set(err, ERROR_STORE, 0, "%s is damaged: %s",
-					      store->place->file,
-					      found ? found : "unreadable");
-		}
-		(void)sqlite3_finalize(s);
-	}
+	for (i = 0; i < ARRAY_SIZE(checks) && r == 0; i++)
+		r = run_check(store, checks[i], err);
 	return r;
+}
+
+int store_full_check(struct store *store, struct error *err)
+{
+	return run_check(store, "PRAGMA integrity_check", err);
 }
 
 int store_begin(struct store *store, struct error *err)

@@ -5,9 +5,9 @@
 #include "util/error.h"
 
 /* The record, a SQLite file; doc comments of the tables are in sql/migrations. Failures
- * are ERROR_STORE for a store that is damaged, foreign or newer, ERROR_TIMEOUT where
- * another process keeps it locked, ERROR_PERMISSION and ERROR_SYSTEM as the file system
- * says. */
+ * are ERROR_STORE for a store that is damaged (-EUCLEAN), or that is none of ours or
+ * newer (-EPROTO), ERROR_TIMEOUT where another process keeps it locked, ERROR_PERMISSION
+ * and ERROR_SYSTEM as the file system says. */
 struct store;
 
 /* Where the store is: a file in a directory below a root that trust starts at. */
@@ -32,6 +32,13 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 	       struct store **ret, struct error *err);
 void store_close(struct store *store);
 
+/* An empty store in memory, for what stands in for a store that cannot be read. It takes
+ * writes until store_seal(), and is never writable by store_is_writable(). Its locks are
+ * those of PLACE. */
+int store_open_memory(const struct store_place *place, struct store **ret,
+		      struct error *err);
+void store_seal(struct store *store);
+
 bool store_is_writable(const struct store *store);
 
 /* Who the event table shall name. Borrowed until store_close(). */
@@ -39,6 +46,9 @@ void store_set_actor(struct store *store, const char *actor);
 
 /* Looks for damage in what a restore needs; ERROR_STORE says what was found first. */
 int store_quick_check(struct store *store, struct error *err);
+
+/* Looks for any damage, the history included, and for rows that nobody refers to. */
+int store_full_check(struct store *store, struct error *err);
 
 /* All that is saved, as of one moment. */
 struct saved {
@@ -50,10 +60,18 @@ struct saved {
 	char store_id[UUID_SIZE];
 	char as_of[TIME_SIZE]; /* when it was published, "" if it was read from the store
 				*/
+	char machine_id[64];   /* of the host it was written on, likewise */
+	size_t n_bad;  /* rows that make no sense and were left out: store_tolerate() */
+	char bad[128]; /* what is wrong with the first */
 };
 
 void saved_free(struct saved *saved);
+
+/* -EUCLEAN where a row makes no sense. */
 int store_load(struct store *store, struct saved **ret, struct error *err);
+
+/* Lets store_load() leave such rows out, where what is left is better than nothing. */
+void store_tolerate(struct store *store);
 
 /* How often the store has been changed; cheap, to see whether what was loaded still
  * holds. */
@@ -100,6 +118,37 @@ int store_put_catalog(struct store *store, uint32_t vendor, uint32_t device,
 		      const char *driver_version, const struct catalog *catalog,
 		      struct error *err);
 
+/* Makes what is saved the same as in SAVED: records of other UUIDs go, those with a row
+ * keep it, the others get one. The caller has seen to it that no device is left without a
+ * record, and that nobody is at work on one. Needs a transaction. */
+int store_import(struct store *store, const struct saved *saved, struct error *err);
+
+/* Makes sure that the generation is at least AT_LEAST, and gives the store the id that
+ * SAVED has. For a store that takes the place of another. Needs a transaction. */
+int store_succeed(struct store *store, const struct saved *saved, uint64_t at_least,
+		  struct error *err);
+
+/* --- src/store/replace.c: a store that is damaged gives way to another */
+
+/* Renames the store, and its journal, to FILE.damaged-TIME, when nobody is in the midst
+ * of reading or writing it; whoever has it open finds out at its next write. RET_NAME
+ * gets the new name, in the store's directory, "" where there was nothing to rename.
+ * ERROR_TIMEOUT where it stays in use until DEADLINE (clock_monotonic_ms()). */
+int store_set_aside(const struct store_place *place, int64_t deadline, char ret_name[128],
+		    struct error *err);
+
+/* The place to build the store's successor at: a file beside it, of which nothing is
+ * there. Free with store_place_free(). */
+int store_place_new(const struct store_place *place, struct store_place *ret,
+		    struct error *err);
+void store_place_free(struct store_place *place);
+
+/* Puts the store at BUILT, which must be closed, where PLACE says and none may be; it is
+ * on disk there when this returns. */
+int store_put_in_place(const struct store_place *built, const struct store_place *place,
+		       struct error *err);
+
 /* A lock file's descriptor of its own open file description, beside the store; the caller
- * closes it. Byte 0 is for SR-IOV, byte N for the record with row N. */
+ * closes it. util/lock.h says what its bytes
+ * are for. */
 int store_open_lock(const struct store_place *place, struct error *err);

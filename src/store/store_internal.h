@@ -15,14 +15,24 @@ struct store {
 	const struct store_place *place;
 	const char *actor;
 	bool in_transaction;
+	bool in_memory;
+	bool tolerant;	    /* store_load() leaves out what makes no sense */
 	int changes_before; /* sqlite3_total_changes() at the begin */
 };
 
 /* Fills ERR from the database's last failure; WHAT says what was tried. */
 int store_fail(struct store *store, struct error *err, const char *what);
 
+/* Fills ERR for a store that holds what it never should, -EUCLEAN. WHAT follows its name.
+ */
+int store_damaged(const struct store *store, struct error *err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* The statement of QUERY, reset and without bindings; NULL after filling ERR. */
 sqlite3_stmt *store_query(struct store *store, enum sql_query query, struct error *err);
+
+int store_put_meta(struct store *store, const char *key, const char *value,
+		   struct error *err);
 
 /* Runs a statement that gives no rows. WHAT is for the message. */
 int store_run(struct store *store, sqlite3_stmt *statement, const char *what,

@@ -59,6 +59,14 @@ int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err)
 	return take(fd, on_byte(F_WRLCK, byte), deadline, err);
 }
 
+int lock_take_range(int fd, int64_t first, int64_t n, int64_t deadline, struct error *err)
+{
+	struct flock lock = on_byte(F_WRLCK, first);
+
+	lock.l_len = n;
+	return take(fd, lock, deadline, err);
+}
+
 int lock_share(int fd, int64_t byte, int64_t deadline, struct error *err)
 {
 	return take(fd, on_byte(F_RDLCK, byte), deadline, err);

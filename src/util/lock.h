@@ -20,6 +20,7 @@
 #define LOCK_GPUS ((int64_t)1 << 61) /* and a GPU's address */
 #define LOCK_RECONCILE ((int64_t)1 << 62)
 #define LOCK_PUBLISH (LOCK_RECONCILE + 1)
+#define LOCK_REPAIR (LOCK_RECONCILE + 2) /* a damaged store is being replaced */
 
 /* Opens DIRFD/NAME for locking, made with mode 0600 where it is missing. Each call gives
  * a description of its own, as each lock needs one. The caller closes it. */
@@ -32,6 +33,10 @@ int lock_peek(int dirfd, const char *dir, const char *name);
 /* Takes byte BYTE, waiting until DEADLINE (clock_monotonic_ms()); -ETIMEDOUT after that.
  */
 int lock_take(int fd, int64_t byte, int64_t deadline, struct error *err);
+
+/* Takes N bytes from FIRST on, likewise. */
+int lock_take_range(int fd, int64_t first, int64_t n, int64_t deadline,
+		    struct error *err);
 
 /* Likewise, beside others who share it: it keeps those out who take it alone. */
 int lock_share(int fd, int64_t byte, int64_t deadline, struct error *err);

@@ -204,3 +204,27 @@ unsigned text_distance(const char *a, const char *b)
 	}
 	return last[len_b];
 }
+
+const char *text_age(char buf[TEXT_AGE_SIZE], int64_t seconds)
+{
+	static const struct {
+		int64_t from, length;
+		const char *unit;
+	} units[] = {
+		{ 2 * 86400, 86400, "days" },
+		{ 2 * 3600, 3600, "h" },
+		{ 120, 60, "min" },
+		{ 0, 1, "s" },
+	};
+	size_t i = 0;
+
+	if (seconds < 0) {
+		(void)text_copy(buf, TEXT_AGE_SIZE, "in the future, by this clock");
+		return buf;
+	}
+	while (seconds < units[i].from)
+		i++;
+	(void)snprintf(buf, TEXT_AGE_SIZE, "%lld %s ago",
+		       (long long)(seconds / units[i].length), units[i].unit);
+	return buf;
+}

@@ -29,6 +29,11 @@ int text_index(const char *const *names, size_t n, const char *text);
  * too small. Returns BUF. Four bytes for each of TEXT are enough. */
 const char *text_escape(char *buf, size_t size, const char *text);
 
+/* How long ago something was, in words: "5 min ago"; SECONDS below 0 are "in the future,
+ * by this clock". Returns BUF. */
+#define TEXT_AGE_SIZE 48
+const char *text_age(char buf[TEXT_AGE_SIZE], int64_t seconds);
+
 /* How many insertions, deletions, replacements and swaps of neighbours turn A into B,
  * letter case aside. Strings over 63 bytes are compared by their first 63. */
 unsigned text_distance(const char *a, const char *b);
