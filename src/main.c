@@ -18,7 +18,7 @@
 static const struct command *const commands[] = {
 	&cmd_create, &cmd_remove,    &cmd_stop,	 &cmd_start, &cmd_assign,
 	&cmd_list,   &cmd_show,	     &cmd_gpus,	 &cmd_types, &cmd_capacity,
-	&cmd_sriov,  &cmd_reconcile, &cmd_check, &cmd_wait,
+	&cmd_sriov,  &cmd_reconcile, &cmd_check, &cmd_wait,  &cmd_store,
 };
 
 /* Descriptors 0 to 2 must be taken, or the store would get one of them and a stray
@@ -125,6 +125,15 @@ static void print_error(const struct context *ctx, struct error *err)
 	print_words(ctx, err);
 }
 
+/* What is wrong with the store although the command did its work. It outranks drift. */
+static int tell_trouble(const struct context *ctx, int status)
+{
+	if (!ctx->troubled)
+		return status;
+	print_words(ctx, &ctx->trouble);
+	return status == 0 || status == ERROR_DRIFT ? (int)ERROR_STORE : status;
+}
+
 /* A full disk behind stdout is found out here at the latest. */
 static int finish(struct context *ctx, int status)
 {
@@ -194,5 +203,5 @@ int main(int argc, char **argv)
 		print_error(&ctx, &err);
 		r = (int)err.kind;
 	}
-	return finish(&ctx, r);
+	return finish(&ctx, tell_trouble(&ctx, r));
 }

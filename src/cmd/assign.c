@@ -148,8 +148,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r)
 		return r < 0 ? r : 0;
 	ctx->subject = a.text;
-	r = store_open(&ctx->place, ctx->dry_run ? STORE_READ : STORE_WRITE,
-		       context_timeout(ctx) * 1000, &store, err);
+	r = context_open_store(ctx, ctx->dry_run ? STORE_READ : STORE_WRITE, &store, err);
 	if (r == -ENOENT) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0,
 				"nothing is recorded on this host");

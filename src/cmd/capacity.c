@@ -111,7 +111,7 @@ static int print(const struct context *ctx, const struct view *view,
 			(void)json_array_append_new(
 				array, profile_json(view, usage, profiles[i]));
 		(void)json_object_set_new(document, "capacity", array);
-		return json_print(document, err);
+		return context_print(ctx, document, err);
 	}
 	for (i = 0; i < n && ctx->quiet; i++)
 		printf("%u\n", total_room(view, usage, profiles[i]));

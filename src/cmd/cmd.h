@@ -27,6 +27,10 @@ struct context {
 	struct settings settings;
 	char actor[160];
 	const char *command, *subject; /* what messages begin with: "create A40-24A" */
+	/* what is wrong with the store, although the command could do its work: it is
+	 * told at the end, and the exit status is ERROR_STORE */
+	struct error trouble;
+	bool troubled;
 	/* what a failing command has to say beyond its one sentence */
 	char *details;
 	json_t *error_extra;
@@ -41,7 +45,7 @@ struct command {
 
 extern const struct command cmd_assign, cmd_capacity, cmd_check, cmd_create, cmd_gpus,
 	cmd_list, cmd_reconcile, cmd_remove, cmd_show, cmd_sriov, cmd_start, cmd_stop,
-	cmd_types, cmd_wait;
+	cmd_store, cmd_types, cmd_wait;
 
 /* What a command's own parser is given as its input. */
 struct parse {
@@ -88,8 +92,18 @@ void warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Something that is wrong, beside the one error a command ends with. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Prints a document to stdout, with what is wrong with the store as its "error", if
+ * anything is; takes the reference. */
+int context_print(const struct context *ctx, json_t *document, struct error *err);
+
 /* Starts the children that write, with the tool for SR-IOV. */
 int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err);
+
+/* Opens the record, its events to be the caller's. -EUCLEAN also where it is gone and its
+ * backups are there: nothing is to be made in its stead before those are restored. In
+ * src/cmd/repair.c, else as store_open(). */
+int context_open_store(struct context *ctx, enum store_mode mode, struct store **ret,
+		       struct error *err);
 
 /* Writes backup and inventory, once per command that changed something. What goes wrong
  * is a warning: the change itself is done and durable. */

@@ -8,7 +8,10 @@
 
 #include "cmd/cmd.h"
 #include "cmd/sriov.h"
+#include "out/backup.h"
+#include "out/json.h"
 #include "out/publish.h"
+#include "out/record.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/journal.h"
@@ -195,6 +198,20 @@ void complain(const char *fmt, ...)
 	va_end(ap);
 }
 
+int context_print(const struct context *ctx, json_t *document, struct error *err)
+{
+	json_t *error;
+
+	if (ctx->troubled && document) {
+		error = json_error_object(&ctx->trouble);
+		if (!error || json_object_set_new(document, "error", error) < 0) {
+			json_decref(document);
+			document = NULL;
+		}
+	}
+	return json_print(document, err);
+}
+
 int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err)
 {
 	struct sriov_tool tool = { ctx->root, ctx->settings.sriov_manage };
@@ -210,13 +227,32 @@ void context_publish(struct context *ctx, struct store *store, const char *machi
 {
 	_cleanup_(saved_freep) struct saved *saved = NULL;
 	_cleanup_(closep) int lock_fd = host_open_lock(ctx, NULL);
+	_cleanup_(freep) char *text = NULL;
 	struct error err;
+	bool whole;
 
-	/* Two at once could leave the older of two records behind. */
+	/* Two at once could leave the older of two records behind. One that is stopped in
+	 * the midst of it writes the record as it finds it when it goes on. */
 	if (lock_fd >= 0 && lock_take(lock_fd, LOCK_PUBLISH,
-				      clock_monotonic_ms() + PUBLISH_WAIT_MS, &err) < 0)
-		warning("publish: %s", err.message);
-	if (store_load(store, &saved, &err) < 0 ||
-	    publish(ctx->root_fd, &ctx->place, saved, machine_id, &err) < 0)
+				      clock_monotonic_ms() + PUBLISH_WAIT_MS, &err) < 0) {
+		warning("backup.json was not written: %s (the change itself is "
+			"recorded)",
+			err.message);
+		return;
+	}
+	if (store_load(store, &saved, &err) < 0) {
+		warning("%s (the change itself is recorded)", err.message);
+		return;
+	}
+	text = record_text(saved, machine_id);
+	if (!text) {
+		warning("backup.json was not written: there is no memory");
+		return;
+	}
+	/* A backup is the way back when records are missing: one without them is none. */
+	whole = store_is_writable(store) && !saved->n_bad;
+	if (whole && backup_write(&ctx->place, text, &err) < 0)
+		warning("%s (the change itself is recorded)", err.message);
+	if (publish_inventory(ctx->root_fd, text, &err) < 0)
 		warning("%s (the change itself is recorded)", err.message);
 }

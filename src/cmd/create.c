@@ -198,7 +198,7 @@ static int print_results(struct context *ctx, struct create *c, struct error *er
 		(void)json_array_append_new(array, row_json(&c->view, &row));
 	}
 	(void)json_object_set_new(document, "vgpus", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 /* Which GPUs were committed to a size by this. */

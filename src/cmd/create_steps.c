@@ -33,8 +33,7 @@ void create_end(struct create *c)
 static int open_store(struct context *ctx, struct create *c, enum store_mode mode,
 		      struct error *err)
 {
-	int r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &c->store,
-			   err);
+	int r = context_open_store(ctx, mode, &c->store, err);
 
 	if (r == -ENOENT && mode != STORE_CREATE)
 		r = 0;

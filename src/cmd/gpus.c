@@ -64,7 +64,7 @@ static int print(const struct context *ctx, const struct view *view,
 		return r == 0 ? table_print(table, err) : r;
 	document = json_document("gpus", view->as_of, view->host);
 	(void)json_object_set_new(document, "gpus", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

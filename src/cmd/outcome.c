@@ -161,7 +161,7 @@ int outcomes_print(const struct context *ctx, const struct view *view,
 	if (ret_text)
 		*ret_text = json_dumps(document, JSON_INDENT(1));
 	if (ctx->json)
-		return json_print(document, err);
+		return context_print(ctx, document, err);
 	json_decref(document);
 	if (journal_is_stderr()) {
 		log_lines(ctx, view, outcomes, n);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/reconcile.h"
+#include "cmd/repair.h"
 #include "cmd/sriov.h"
 #include "sysfs/sysfs.h"
 #include "util/cleanup.h"
@@ -78,15 +79,15 @@ static int take_turn(struct context *ctx, struct reconcile *rc, struct error *er
 static int open_record(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	bool writes = !ctx->dry_run && rc->what & DO_VGPUS;
-	int r = rc->store ? 0
-			  : store_open(&ctx->place, writes ? STORE_WRITE : STORE_READ,
-				       context_timeout(ctx) * 1000, &rc->store, err);
+	int r = rc->store ? store_quick_check(rc->store, err)
+			  : repair_open(ctx, writes ? STORE_WRITE : STORE_READ,
+					&rc->store, err);
 
 	if (r < 0)
 		return r;
-	store_set_actor(rc->store, ctx->actor);
-	r = take_turn(ctx, rc, err);
-	return r == 0 ? store_quick_check(rc->store, err) : r;
+	/* What was restored is published, whatever else there is to do. */
+	rc->changed = rc->changed || ctx->troubled;
+	return take_turn(ctx, rc, err);
 }
 
 /* Was another process at work on this one, now or when its turn came? */

@@ -102,8 +102,9 @@ json_t *row_json(const struct view *view, const struct row *row)
 		json_text(s ? s->created_at : NULL));
 }
 
-static int print_json(const struct view *view, const struct row *rows, size_t n,
-		      const char *command, struct error *err)
+static int print_json(const struct context *ctx, const struct view *view,
+		      const struct row *rows, size_t n, const char *command,
+		      struct error *err)
 {
 	json_t *document = json_document(command, view->as_of, view->host);
 	json_t *array = json_array();
@@ -112,7 +113,7 @@ static int print_json(const struct view *view, const struct row *rows, size_t n,
 	for (i = 0; i < n; i++)
 		(void)json_array_append_new(array, row_json(view, &rows[i]));
 	(void)json_object_set_new(document, "vgpus", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 int rows_print(const struct context *ctx, const struct view *view, const struct row *rows,
@@ -128,7 +129,7 @@ int rows_print(const struct context *ctx, const struct view *view, const struct 
 	int r;
 
 	if (ctx->json)
-		return print_json(view, rows, n, command, err);
+		return print_json(ctx, view, rows, n, command, err);
 	r = table_new(columns, ARRAY_SIZE(columns), &table, err);
 	for (i = 0; i < n && r == 0; i++) {
 		char gpu[BDF_SIZE], parent[TYPE_DIR_SIZE], slot[16] = "";
@@ -153,5 +154,5 @@ int rows_print_one(const struct context *ctx, const struct view *view,
 	struct row row = { vgpu, host_find_live(view->host, vgpu->uuid),
 			   view->plan.verdicts[vgpu - view->saved->vgpus], -1 };
 
-	return print_json(view, &row, 1, ctx->command, err);
+	return print_json(ctx, view, &row, 1, ctx->command, err);
 }

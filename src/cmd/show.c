@@ -255,7 +255,7 @@ static int print(struct context *ctx, const struct view *view, const struct show
 	document = json_document("show", view->as_of, view->host);
 	(void)json_object_set_new(document, "vgpus", vgpus);
 	(void)json_object_set_new(document, "gpus", gpus);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

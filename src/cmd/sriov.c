@@ -345,7 +345,7 @@ static int print_status(struct context *ctx, struct sriov *s, struct error *err)
 		return r == 0 ? table_print(table, err) : r;
 	document = json_document("sriov", s->view.as_of, s->view.host);
 	(void)json_object_set_new(document, "gpus", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 /* All that could be done was; the first failure is told last, the others as they are. R
@@ -381,7 +381,7 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 		r = first_failure(s, 0, err);
 		return r < 0 ? r : print_plan(s);
 	}
-	r = store_open(&ctx->place, mode, context_timeout(ctx) * 1000, &s->store, err);
+	r = context_open_store(ctx, mode, &s->store, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (s->store) {

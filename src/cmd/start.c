@@ -123,8 +123,7 @@ static int choose_and_mark(struct context *ctx, struct start *s, struct reconcil
 		if (r < 0 || ctx->dry_run || !count_stopped(s))
 			continue;
 		if (!rc->store)
-			r = store_open(&ctx->place, STORE_WRITE,
-				       context_timeout(ctx) * 1000, &rc->store, err);
+			r = context_open_store(ctx, STORE_WRITE, &rc->store, err);
 		if (r < 0)
 			return r;
 		store_set_actor(rc->store, ctx->actor);

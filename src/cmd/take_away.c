@@ -351,8 +351,8 @@ int take_away_do(struct context *ctx, struct take_away *t, struct error *err)
 	int r = ctx->dry_run ? 0 : context_start_jobs(ctx, &t->jobs, err);
 
 	if (r == 0)
-		r = store_open(&ctx->place, ctx->dry_run ? STORE_READ : STORE_WRITE,
-			       context_timeout(ctx) * 1000, &t->store, err);
+		r = context_open_store(ctx, ctx->dry_run ? STORE_READ : STORE_WRITE,
+				       &t->store, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (t->store)
@@ -407,5 +407,5 @@ int take_away_print(struct context *ctx, const struct take_away *t, struct error
 	for (i = 0; i < t->n; i++)
 		(void)json_array_append_new(array, item_json(ctx, t, i));
 	(void)json_object_set_new(document, "vgpus", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }

@@ -204,7 +204,7 @@ static int print(const struct context *ctx, const struct view *view,
 		for (i = 0; i < n; i++)
 			(void)json_array_append_new(array, type_json(&rows[i]));
 		(void)json_object_set_new(document, "types", array);
-		return json_print(document, err);
+		return context_print(ctx, document, err);
 	}
 	r = table_new(columns, ARRAY_SIZE(columns), &table, err);
 	for (i = 0; i < n && r == 0; i++)

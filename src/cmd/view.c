@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cmd/view.h"
 
+#include "cmd/repair.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/vgpu.h"
 #include "out/publish.h"
@@ -248,24 +251,45 @@ int view_remember_catalogs(struct store *store, struct host *host,
 
 int view_read_published(struct context *ctx, struct view *view, struct error *err)
 {
+	char age[TEXT_AGE_SIZE];
+	int64_t written_at;
 	struct error inner;
 
-	if (publish_read(ctx->root_fd, &view->saved, &inner) < 0) {
+	if (publish_read(ctx->root_fd, &view->saved, &written_at, &inner) < 0) {
 		error_hint(err,
 			   "run this as root: nothing readable was published (%.120s)",
 			   inner.message);
 		return -EACCES;
 	}
 	(void)text_copy(view->as_of, sizeof(view->as_of), view->saved->as_of);
-	note(ctx, "the record is shown as published at %s", view->as_of);
+	note(ctx, "the record is shown as root published it at %s, %s", view->as_of,
+	     text_age(age, (int64_t)time(NULL) - written_at));
+	return 0;
+}
+
+/* One record that makes no sense does not hide the others. */
+static int load_what_makes_sense(struct context *ctx, struct store *store,
+				 struct view *view, struct error *err)
+{
+	int r;
+
+	store_tolerate(store);
+	r = store_load(store, &view->saved, err);
+	if (r < 0 || !view->saved->n_bad)
+		return r;
+	ctx->troubled = true;
+	(void)error_set(&ctx->trouble, ERROR_STORE, 0,
+			"%s: %s; left out: %zu of the records", ctx->place.file,
+			view->saved->bad, view->saved->n_bad);
+	error_hint(&ctx->trouble, "'vgpumgr reconcile' sets the store aside and restores "
+				  "the newest good backup");
 	return 0;
 }
 
 static int read_record(struct context *ctx, struct view *view, struct error *err)
 {
 	_cleanup_(store_closep) struct store *store = NULL;
-	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000, &store,
-			   err);
+	int r = context_open_store(ctx, STORE_READ, &store, err);
 
 	if (r == -ENOENT) {
 		view->saved = calloc(1, sizeof(*view->saved));
@@ -274,10 +298,15 @@ static int read_record(struct context *ctx, struct view *view, struct error *err
 	if (r == -EACCES && err->kind == ERROR_PERMISSION)
 		return view_read_published(ctx, view, err);
 	if (r == 0)
-		r = store_load(store, &view->saved, err);
-	if (r == 0)
-		r = view_remember_catalogs(store, view->host, view->saved, err);
-	return r;
+		r = load_what_makes_sense(ctx, store, view, err);
+	if (r < 0) {
+		r = repair_read_backup(ctx, r, &view->saved, err);
+		if (r == 0)
+			(void)text_copy(view->as_of, sizeof(view->as_of),
+					view->saved->as_of);
+		return r;
+	}
+	return view_remember_catalogs(store, view->host, view->saved, err);
 }
 
 int view_open(struct context *ctx, unsigned what, struct view *ret, struct error *err)

@@ -47,8 +47,7 @@ static void waiting_end(struct waiting *w)
 
 static int open_record(struct context *ctx, struct waiting *w, struct error *err)
 {
-	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000,
-			   &w->store, err);
+	int r = context_open_store(ctx, STORE_READ, &w->store, err);
 
 	if (r == -ENOENT) {
 		w->view.saved = calloc(1, sizeof(*w->view.saved));
@@ -83,7 +82,7 @@ static int read_record(struct context *ctx, struct waiting *w, bool thorough,
 	int r;
 
 	if (w->published)
-		r = publish_read(ctx->root_fd, &saved, err);
+		r = publish_read(ctx->root_fd, &saved, NULL, err);
 	else if (!w->store || (!thorough && is_current(w)))
 		return 0;
 	else

@@ -48,12 +48,16 @@ json_t *json_document(const char *command, const char *as_of, const struct host 
 	return document;
 }
 
+json_t *json_error_object(const struct error *err)
+{
+	return json_pack("{s:s, s:i, s:o, s:o}", "kind", error_kind_name(err->kind),
+			 "exit_status", (int)err->kind, "message",
+			 json_text(err->message), "hint", json_text(err->hint));
+}
+
 json_t *json_error(const char *command, const struct error *err, json_t *extra)
 {
-	json_t *error =
-		json_pack("{s:s, s:i, s:o, s:o}", "kind", error_kind_name(err->kind),
-			  "exit_status", (int)err->kind, "message",
-			  json_text(err->message), "hint", json_text(err->hint));
+	json_t *error = json_error_object(err);
 
 	if (error && extra)
 		(void)json_object_update(error, extra);

@@ -21,6 +21,9 @@ json_t *json_known(uint32_t value);
  * be NULL: then there is no "host". */
 json_t *json_document(const char *command, const char *as_of, const struct host *host);
 
+/* {"kind", "exit_status", "message", "hint"} */
+json_t *json_error_object(const struct error *err);
+
 /* {"schema_version", "command", "error"}. EXTRA is merged into "error"; it may be NULL.
  */
 json_t *json_error(const char *command, const struct error *err, json_t *extra);

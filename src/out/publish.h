@@ -3,18 +3,15 @@
 
 #include "store/store.h"
 
-/* What is saved, as text files: backup.json beside the store, for repairs, and the
- * inventory in run/vgpumgr, for those who cannot open the store. */
+/* What is for everybody to read, in run/vgpumgr. */
 
-/* Writes both, each by a temporary file and a rename, and syncs neither: only the store
- * is synced. ROOT_FD is where run/ is. MACHINE_ID may be "". A failure is the caller's to
- * report: the change itself is durable by then. */
-int publish(int root_fd, const struct store_place *place, const struct saved *saved,
-	    const char *machine_id, struct error *err);
+/* Writes the inventory: TEXT is a record (out/record.h). ROOT_FD is where run/ is. */
+int publish_inventory(int root_fd, const char *text, struct error *err);
 
-/* Reads the published inventory; -ENOENT where there is none. RET->as_of says how old it
- * is. */
-int publish_read(int root_fd, struct saved **ret, struct error *err);
+/* Reads it back; -ENOENT where there is none. RET->as_of says of when it is, and
+ * RET_WRITTEN_AT (seconds since 1970, may be NULL) when the file was written. */
+int publish_read(int root_fd, struct saved **ret, int64_t *ret_written_at,
+		 struct error *err);
 
-/* Writes TEXT to run/vgpumgr/NAME in the same way. */
+/* Writes TEXT to run/vgpumgr/NAME, by a temporary file and a rename, not synced. */
 int publish_run_file(int root_fd, const char *name, const char *text, struct error *err);

@@ -205,32 +205,47 @@ put_back() {
 	rm -rf "$root/var/lib/vgpumgr"
 	cp -a "$save" "$root/var/lib/vgpumgr"
 }
-# bad_store STATUS WHAT: every command refuses it, and leaves it as it is
+# stands_in WHAT COMMAND: a query answers from the backup, says so, and exits 8
+stands_in() {
+	expect 8 "record: $1, $2: exit 8" "$2"
+	says 'it is named, and what is shown instead' 'backup\.json.*state\.db'
+	expect 8 "record: $1, $2: exit 8 by --json" "$2" --json
+	json 'which has the vGPU, and the error' \
+		'.command == $command and .error.kind == "store" and .error.exit_status == 8 and
+		any(.vgpus[]; .uuid == $uuid and .state == "active")' --arg uuid $U1 --arg command "$2"
+}
+# bad_store STATUS WHAT [damaged]: no command changes it, except that reconcile replaces one that
+# is damaged
 bad_store() {
 	local sum
 	sum=$(cd "$root" && find var -type f -exec cksum {} + | sort)
-	bad "$1" "record: $2, list" list
-	says 'it is named' 'state\.db|var/lib/vgpumgr'
+	if [ "$1" -eq 8 ]; then
+		stands_in "$2" list
+		stands_in "$2" check
+	else
+		bad "$1" "record: $2, list" list
+		says 'it is named' 'state\.db|var/lib/vgpumgr'
+		bad "$1" "record: $2, check" check
+	fi
 	bad "$1" "record: $2, create" create A40-24A --vm new
 	bad "$1" "record: $2, remove" remove $U1
-	bad "$1" "record: $2, reconcile" reconcile
-	bad "$1" "record: $2, check" check
+	[ -n "${3:-}" ] || bad "$1" "record: $2, reconcile" reconcile
 	is "$(cd "$root" && find var -type f ! -name lock -exec cksum {} + | sort)" "$(grep -v '/lock$' <<<"$sum")" "record: $2, no byte is changed"
 	is "$(kernel)" "$kernel_before" "record: $2, nor the kernel"
 	put_back
 }
 echo 'this is no database, but text that is long enough to be taken for one by its size' >"$db"
-bad_store 8 'garbage'
+bad_store 8 'garbage' damaged
 head -c 20000 /dev/urandom >"$db"
-bad_store 8 'noise'
+bad_store 8 'noise' damaged
 sql 'PRAGMA user_version = 99' >/dev/null
 bad_store 8 'of a newer schema'
 sql 'PRAGMA application_id = 1' >/dev/null
 bad_store 8 "another program's"
 dd if=/dev/zero of="$db" bs=4096 seek=1 count=8 conv=notrunc 2>/dev/null
-bad_store 8 'damaged in the middle'
+bad_store 8 'damaged in the middle' damaged
 truncate -s 5000 "$db"
-bad_store 8 'cut off'
+bad_store 8 'cut off' damaged
 mv "$db" "$top/elsewhere.db"
 ln -s "$top/elsewhere.db" "$db"
 bad_store 8 'a symbolic link'
@@ -257,6 +272,7 @@ run list --store "$top/no/such/dir/state.db"
 t 'a --store in no directory is no reason to make one' fails test -e "$top/no"
 : >"$db"
 chmod 600 "$db"
+rm -r "$root/var/lib/vgpumgr/archive" "$root/var/lib/vgpumgr/backup.json"
 expect 0 'an empty file, as a crash right after its birth leaves it, is no record' list
 put_back
 

@@ -723,6 +723,17 @@ cp "$db" "$top/kept.db"
 head -c 4096 /dev/urandom >"$db"
 boot_up
 booted 8 8 'a damaged record'
+back 'a damaged record: everything is as it was'
+is "$(find "$root/var/lib/vgpumgr" -name 'state.db.damaged-*' | wc -l)" 1 'the damaged one is kept'
+boot_up
+booted 0 0 'at the next boot'
+back 'everything is as it was'
+# ... and no backup of it either
+head -c 4096 /dev/urandom >"$db"
+rm -r "$root/var/lib/vgpumgr/archive" "$root/var/lib/vgpumgr/backup.json"
+ctl reboot
+boot_up
+booted 8 8 'a damaged record without any backup'
 is "$(kernel) $(vfs $G1)" ' 0' 'nothing is touched'
 cp "$top/kept.db" "$db"
 boot_up
