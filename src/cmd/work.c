@@ -196,8 +196,7 @@ int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct e
 		return fd;
 	r = lock_take(fd, vgpu->row, deadline, err);
 	if (r < 0) {
-		(void)error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-				"another process is still at work on %s", vgpu->uuid);
+		(void)error_context(err, "wait for %s", vgpu->uuid);
 		error_hint(err, "'vgpumgr check' shows whether it hangs in the kernel");
 	}
 	return r;

@@ -11,11 +11,6 @@
 #include "util/clock.h"
 #include "util/lock.h"
 
-/* SQLite's locks are on 512 bytes from here on, whatever the file holds: the pending, the
- * reserved and the shared ones. https://sqlite.org/src/file/src/os.h */
-#define SQLITE_LOCKS 0x40000000
-#define N_SQLITE_LOCKS 512
-
 #define JOURNAL "-journal"
 #define MAX_NAMES 100 /* of one second */
 
@@ -40,7 +35,7 @@ static int open_dir(const struct store_place *place, struct error *err)
 static int hold(const struct store_place *place, int fd, int64_t deadline,
 		struct error *err)
 {
-	int r = lock_take_range(fd, SQLITE_LOCKS, N_SQLITE_LOCKS, deadline, err);
+	int r = lock_take_range(fd, STORE_LOCKS, N_STORE_LOCKS, deadline, err);
 
 	return r < 0 ? error_context(err, "%s", place->file) : 0;
 }

@@ -15,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/lock.h"
+#include "util/lock_holder.h"
 #include "util/trust.h"
 
 #define APPLICATION_ID 0x76677075 /* "vgpu" */
@@ -37,6 +38,7 @@ int store_fail(struct store *store, struct error *err, const char *what)
 {
 	int code = sqlite3_errcode(store->db), system = sqlite3_system_errno(store->db);
 	const char *words = sqlite3_errmsg(store->db);
+	char locked[64 + LOCK_HOLDER_SIZE], holder[LOCK_HOLDER_SIZE];
 	enum error_kind kind = ERROR_SYSTEM;
 	int errnum = 0;
 
@@ -48,7 +50,11 @@ int store_fail(struct store *store, struct error *err, const char *what)
 	case SQLITE_LOCKED:
 		kind = ERROR_TIMEOUT;
 		errnum = ETIMEDOUT;
-		words = "another process keeps the store locked";
+		(void)lock_holder(store->place->file, STORE_LOCKS, N_STORE_LOCKS, holder);
+		(void)snprintf(locked, sizeof(locked),
+			       "another process keeps the store locked%s%s",
+			       holder[0] ? ": " : "", holder);
+		words = locked;
 		break;
 	case SQLITE_FULL:
 		errnum = ENOSPC;

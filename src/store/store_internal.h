@@ -9,6 +9,11 @@
 #define STORE_NAME "state.db"
 #define LOCK_NAME "lock"
 
+/* SQLite's locks are on 512 bytes from here on, whatever the file holds: the pending, the
+ * reserved and the shared ones. https://sqlite.org/src/file/src/os.h */
+#define STORE_LOCKS 0x40000000
+#define N_STORE_LOCKS 512
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SQL_COUNT];

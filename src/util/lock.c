@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/lock_holder.h"
 
 #define POLL_MS 20
 
@@ -37,8 +39,22 @@ static struct flock on_byte(short type, int64_t byte)
 	};
 }
 
+/* Who looks for a lock without waiting will look again: then nobody wants to know. */
+static int give_up(int fd, const struct flock *lock, bool waited, struct error *err)
+{
+	char path[64], holder[LOCK_HOLDER_SIZE] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (err && waited)
+		(void)lock_holder(path, lock->l_start, lock->l_len, holder);
+	return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
+			 "another operation still holds the lock%s%s",
+			 holder[0] ? ": " : "", holder);
+}
+
 static int take(int fd, struct flock lock, int64_t deadline, struct error *err)
 {
+	bool waited = false;
 
 	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
 		if (errno == EINTR)
@@ -47,8 +63,8 @@ static int take(int fd, struct flock lock, int64_t deadline, struct error *err)
 			return error_set(err, ERROR_SYSTEM, errno, "take lock %lld",
 					 (long long)lock.l_start);
 		if (clock_monotonic_ms() >= deadline)
-			return error_set(err, ERROR_TIMEOUT, ETIMEDOUT,
-					 "another operation still holds the lock");
+			return give_up(fd, &lock, waited, err);
+		waited = true;
 		clock_sleep_ms(POLL_MS);
 	}
 	return 0;
