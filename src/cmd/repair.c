@@ -13,6 +13,12 @@
 DEFINE_CLEANUP(struct store *, store_close)
 DEFINE_CLEANUP(struct saved *, saved_free)
 
+static void hint_at_repair(struct error *err)
+{
+	error_hint(err, "'vgpumgr reconcile' sets it aside and restores the newest good "
+			"backup");
+}
+
 int context_open_store(struct context *ctx, enum store_mode mode, struct store **ret,
 		       struct error *err)
 {
@@ -27,12 +33,21 @@ int context_open_store(struct context *ctx, enum store_mode mode, struct store *
 		r = -EUCLEAN;
 	}
 	if (r == -EUCLEAN)
-		error_hint(err, "'vgpumgr reconcile' sets it aside and restores the "
-				"newest good backup");
+		hint_at_repair(err);
 	if (r == -ENOENT && mode == STORE_CREATE)
 		r = store_open(&ctx->place, mode, timeout_ms, ret, err);
-	if (r == 0)
-		store_set_actor(*ret, ctx->actor);
+	if (r < 0)
+		return r;
+	store_set_actor(*ret, ctx->actor);
+	if (mode == STORE_READ)
+		return 0;
+	/* A damaged table would be made worse by a change. */
+	r = store_quick_check(*ret, err);
+	if (r < 0) {
+		store_close(*ret);
+		*ret = NULL;
+		hint_at_repair(err);
+	}
 	return r;
 }
 
@@ -44,7 +59,7 @@ static int open_checked(struct context *ctx, enum store_mode mode, struct store 
 	_cleanup_(saved_freep) struct saved *saved = NULL;
 	int r = context_open_store(ctx, mode, &store, err);
 
-	if (r == 0)
+	if (r == 0 && mode == STORE_READ)
 		r = store_quick_check(store, err);
 	if (r == 0)
 		r = store_load(store, &saved, err);

@@ -140,7 +140,7 @@ static int read_now(struct context *ctx, struct restore *s, struct error *err)
 	int r = context_open_store(ctx, ctx->dry_run ? STORE_READ : STORE_WRITE,
 				   &s->store, err);
 
-	if (r == 0)
+	if (r == 0 && ctx->dry_run)
 		r = store_quick_check(s->store, err);
 	if (r == 0)
 		r = store_load(s->store, &s->view.saved, err);
