@@ -119,6 +119,8 @@ static void print_error(const struct context *ctx, struct error *err)
 		(void)error_context(err, "%s %s", ctx->command, ctx->subject);
 	else if (ctx->command)
 		(void)error_context(err, "%s", ctx->command);
+	if (err->kind == ERROR_PERMISSION && geteuid())
+		error_hint(err, "run this as root");
 	if (ctx->json)
 		(void)json_print(json_error(ctx->command, err, ctx->error_extra),
 				 &ignored);
