@@ -201,6 +201,36 @@ static const char *near_option(const struct argp *argp, const char *arg)
 	return best;
 }
 
+/* Likewise of "-n5" or "-qn": the options of one letter. The last may have a value. */
+static bool is_wrong_short(const struct argp *argp, const char *arg, const char *next,
+			   bool *ret_skip, struct error *err)
+{
+	const char *at = arg + 1;
+	const struct argp_option *o;
+	char shown[256];
+
+	for (; *at; at++) {
+		if (strchr("qv", *at))
+			continue;
+		o = argp->options;
+		while (o && o->key && o->key != *at)
+			o++;
+		if (o && o->key && o->arg)
+			break;
+		if (o && o->key)
+			continue;
+		(void)error_set(err, ERROR_USAGE, 0, "no option %s",
+				text_escape(shown, sizeof(shown), arg));
+		return true;
+	}
+	*ret_skip = *at && !at[1];
+	if (!*ret_skip || next)
+		return false;
+	(void)error_set(err, ERROR_USAGE, 0, "%s needs a value, %s",
+			text_escape(shown, sizeof(shown), arg), o->arg);
+	return true;
+}
+
 /* What is wrong with ARG, the option before NEXT (NULL at the end): fills ERR and returns
  * true, or false where ARG is in order. *RET_SKIP says whether NEXT is its value. */
 static bool is_wrong(const struct argp *argp, const char *arg, const char *next,
@@ -211,12 +241,10 @@ static bool is_wrong(const struct argp *argp, const char *arg, const char *next,
 
 	*ret_skip = false;
 	text_escape(shown, sizeof(shown), arg);
-	if (strncmp(arg, "--", 2)) {
-		if (arg[0] != '-' || !arg[1] || !arg[1 + strspn(arg + 1, "qv")])
-			return false;
-		(void)error_set(err, ERROR_USAGE, 0, "no option %s", shown);
-		return true;
-	}
+	if (strncmp(arg, "--", 2))
+		return arg[0] == '-' && arg[1] &&
+		       is_wrong_short(argp->children ? argp->children[0].argp : argp, arg,
+				      next, ret_skip, err);
 	look_up(argp->options, arg, &found);
 	if (argp->children)
 		look_up(argp->children[0].argp->options, arg, &found);
