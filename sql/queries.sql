@@ -92,5 +92,50 @@ VALUES (:vendor, :device, :driver_version, :type_id, :type_name, :framebuffer_mi
         :max_instances, :num_heads, :max_resolution);
 
 -- name: event_insert
+INSERT INTO event (at, actor, uid, command, operation, outcome, uuid, vm, detail)
+VALUES (:now, :actor, :uid, :command, :operation, :outcome, :uuid, :vm, :detail);
+
+-- name: event_insert_1
+-- Into a store of schema 1, which could not be brought up to date for want of room.
 INSERT INTO event (at, actor, operation, uuid, detail)
 VALUES (:now, :actor, :operation, :uuid, :detail);
+
+-- name: event_some
+-- The last ones of those that are asked for. What a vGPU is given to another VM by is part of
+-- the history of both.
+SELECT * FROM (
+	SELECT seq, at, actor, uid, command, operation, outcome, uuid, vm, detail
+	FROM event
+	WHERE at >= :since AND (:uuid IS NULL OR uuid = :uuid) AND (
+		:vm IS NULL OR vm = :vm OR (
+			operation = 'assign' AND (
+				SELECT before.vm FROM event AS before
+				WHERE before.uuid = event.uuid AND before.seq < event.seq
+				ORDER BY before.seq DESC LIMIT 1
+			) = :vm
+		)
+	)
+	ORDER BY seq DESC LIMIT :limit
+) ORDER BY seq;
+
+-- name: event_some_1
+-- Likewise of schema 1, which knows less, in the words of the newest.
+SELECT * FROM (
+	SELECT seq, at, actor, NULL, '',
+	       CASE WHEN operation LIKE '%-intent' OR operation LIKE '%-failed'
+	            THEN substr(operation, 1, length(operation) - 7)
+	            WHEN operation = 'remove-cut-short' THEN 'remove'
+	            ELSE operation END,
+	       CASE WHEN operation LIKE '%-intent' THEN 'begun'
+	            WHEN operation LIKE '%-failed' THEN 'failed'
+	            WHEN operation = 'remove-cut-short' THEN 'undone'
+	            ELSE 'done' END,
+	       uuid, NULL, detail
+	FROM event
+	WHERE at >= :since AND (:uuid IS NULL OR uuid = :uuid) AND :vm IS NULL
+	ORDER BY seq DESC LIMIT :limit
+) ORDER BY seq;
+
+-- name: event_uuids
+SELECT DISTINCT uuid FROM event WHERE substr(uuid, 1, length(:prefix)) = :prefix
+ORDER BY uuid;

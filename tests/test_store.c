@@ -312,7 +312,7 @@ static void the_generation_grows_once_for_each_commit_that_changes_something(voi
 	assert_int_equal(store_begin(store, &err), 0);
 	assert_int_equal(store_insert(store, &v, &err), 0);
 	assert_int_equal(store_insert(store, &w, &err), 0);
-	assert_int_equal(store_event(store, "create", v.uuid, "both", &err), 0);
+	assert_int_equal(store_event(store, "create", EVENT_DONE, &v, "both", &err), 0);
 	assert_int_equal(store_commit(store, &err), 0);
 	assert_int_equal(generation(store), before + 1);
 	assert_int_equal(store_begin(store, &err), 0);
@@ -357,22 +357,27 @@ static void a_change_that_was_rolled_back_leaves_nothing(void **state)
 static void events_say_who_did_what_and_are_part_of_the_change(void **state)
 {
 	struct record *record = *state;
+	const struct actor alice = { 1000, "alice", "create" };
 	struct store *store = record_open(record, STORE_CREATE);
 	struct error err;
 
-	store_set_actor(store, "root");
+	store_set_actor(store, &alice);
 	assert_int_equal(store_begin(store, &err), 0);
-	assert_int_equal(
-		store_event(store, "create", NULL, "'; DROP TABLE vgpu; --", &err), 0);
+	assert_int_equal(store_event(store, "create", EVENT_BEGUN, NULL,
+				     "'; DROP TABLE vgpu; --", &err),
+			 0);
 	assert_int_equal(store_commit(store, &err), 0);
 	assert_int_equal(store_begin(store, &err), 0);
-	assert_int_equal(store_event(store, "remove", NULL, "never", &err), 0);
+	assert_int_equal(store_event(store, "remove", EVENT_DONE, NULL, "never", &err),
+			 0);
 	store_rollback(store);
 	store_close(store);
 	assert_int_equal(record_count(record, "SELECT count(*) FROM event"), 1);
 	assert_int_equal(record_count(record,
-				      "SELECT count(*) FROM event WHERE actor = 'root'"
-				      " AND operation = 'create' AND uuid IS NULL"
+				      "SELECT count(*) FROM event WHERE actor = 'alice'"
+				      " AND uid = 1000 AND command = 'create'"
+				      " AND operation = 'create' AND outcome = 'begun'"
+				      " AND uuid IS NULL AND vm IS NULL"
 				      " AND detail = '''; DROP TABLE vgpu; --'"),
 			 1);
 }

@@ -110,7 +110,7 @@ static int assign(struct context *ctx, const struct assign_args *a, struct view 
 	r = store_set_owner(store, v, err);
 	(void)snprintf(detail, sizeof(detail), "from %s/%u to %s/%u", old, old_slot,
 		       v->vm, v->slot);
-	return r == 0 ? store_event(store, "assign", v->uuid, detail, err) : r;
+	return r == 0 ? store_event(store, "assign", EVENT_DONE, v, detail, err) : r;
 }
 
 static int open_view(struct context *ctx, struct view *view, struct store *store,
@@ -154,10 +154,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 				"nothing is recorded on this host");
 		return r;
 	}
-	if (r == 0 && !ctx->dry_run) {
-		store_set_actor(store, ctx->actor);
+	if (r == 0 && !ctx->dry_run)
 		r = store_begin(store, err);
-	}
 	if (r == 0)
 		r = open_view(ctx, &view, store, err);
 	if (r == 0)

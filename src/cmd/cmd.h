@@ -25,12 +25,13 @@ struct context {
 	struct store_place place;
 	int attend_fd; /* holds LOCK_ATTENDED of what this process waits for, -1: none */
 	struct settings settings;
-	char actor[160];
+	struct actor actor;
 	const char *command, *subject; /* what messages begin with: "create A40-24A" */
 	/* what is wrong with the store, although the command could do its work: it is
 	 * told at the end, and the exit status is ERROR_STORE */
 	struct error trouble;
 	bool troubled;
+	const char *recorded_as; /* the command in history, NULL: as COMMAND */
 	/* what a failing command has to say beyond its one sentence */
 	char *details;
 	json_t *error_extra;
@@ -104,6 +105,9 @@ int context_start_jobs(struct context *ctx, struct jobs **ret, struct error *err
  * src/cmd/repair.c, else as store_open(). */
 int context_open_store(struct context *ctx, enum store_mode mode, struct store **ret,
 		       struct error *err);
+
+/* Says to STORE who changes it: the user who has logged in, also behind sudo and su. */
+void context_sign(struct context *ctx, struct store *store);
 
 /* Writes backup and inventory, once per command that changed something. What goes wrong
  * is a warning: the change itself is done and durable. */

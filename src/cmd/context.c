@@ -107,20 +107,6 @@ static int read_settings(struct context *ctx, struct error *err)
 	return r == -ENOENT && !file ? 0 : r;
 }
 
-/* Who is at work: the user, and the one behind sudo. */
-static void find_actor(struct context *ctx)
-{
-	const char *sudo = getenv("SUDO_UID");
-	uint32_t uid;
-
-	if (sudo && parse_u32(sudo, &uid))
-		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u (sudo by uid %u)",
-			       (unsigned)getuid(), uid);
-	else
-		(void)snprintf(ctx->actor, sizeof(ctx->actor), "uid %u",
-			       (unsigned)getuid());
-}
-
 int context_prepare(struct context *ctx, struct error *err)
 {
 	const char *store = option_or_env(ctx->store_option, "VGPUMGR_STORE");
@@ -131,7 +117,6 @@ int context_prepare(struct context *ctx, struct error *err)
 	settings_defaults(&ctx->settings);
 	if (r == 0)
 		r = read_settings(ctx, err);
-	find_actor(ctx);
 	return r;
 }
 

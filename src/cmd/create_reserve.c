@@ -72,6 +72,7 @@ static int check_existing(const struct create *c, const struct saved_vgpu *v,
 static int correct_records(struct create *c, struct error *err)
 {
 	const struct saved *saved = c->view.saved;
+	char detail[64], vf[BDF_SIZE];
 	size_t i;
 	int r = 0;
 
@@ -87,8 +88,10 @@ static int correct_records(struct create *c, struct error *err)
 		v.vf = c->view.host->vfs[verdict->vf].bdf;
 		v.vf_index = c->view.host->vfs[verdict->vf].index;
 		r = store_set_place(c->store, &v, err);
+		(void)snprintf(detail, sizeof(detail), "found on %s",
+			       bdf_format(&v.vf, vf));
 		if (r == 0)
-			r = store_event(c->store, "adopt-vf", v.uuid, "found elsewhere",
+			r = store_event(c->store, "adopt-vf", EVENT_DONE, &v, detail,
 					err);
 	}
 	return r;
@@ -110,7 +113,7 @@ static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct er
 	r = correct_records(c, err);
 	if (r == 0)
 		r = store_set_place(c->store, v, err);
-	return r == 0 ? store_event(c->store, "move", v->uuid, detail, err) : r;
+	return r == 0 ? store_event(c->store, "move", EVENT_DONE, v, detail, err) : r;
 }
 
 static int is_stopped(const struct saved_vgpu *v, struct error *err)
@@ -319,7 +322,7 @@ void create_release(struct create *c)
 static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		    struct create_slot *slot, struct work *work, struct error *err)
 {
-	char detail[VM_NAME_SIZE + PROFILE_SIZE + 64], vf[BDF_SIZE];
+	char detail[WHAT_SIZE];
 	struct placement place;
 	int r = check_uuid(c, err);
 
@@ -338,10 +341,8 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		r = work_lock(ctx, work, err);
 	if (r == 0)
 		r = note_mine(c, slot->vgpu.uuid, err);
-	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", slot->vgpu.profile,
-		       bdf_format(&slot->vgpu.vf, vf), slot->vgpu.vm, slot->vgpu.slot);
-	return r == 0 ? store_event(c->store, "create-intent", slot->vgpu.uuid, detail,
-				    err)
+	return r == 0 ? store_event(c->store, "create", EVENT_BEGUN, &slot->vgpu,
+				    work_what(&slot->vgpu, detail), err)
 		      : r;
 }
 
@@ -462,6 +463,19 @@ static bool to_undo(const struct create *c, size_t i, bool only_refused)
 	return !only_refused || (w->r < 0 && w->made.absent);
 }
 
+/* It failed itself, or another one of the call did. */
+static int record_undone(struct create *c, const struct saved_vgpu *v,
+			 const struct work *w, struct error *err)
+{
+	char detail[WHAT_SIZE];
+
+	if (w->r < 0)
+		return store_event(c->store, "create", EVENT_FAILED, v, w->err.message,
+				   err);
+	return store_event(c->store, "create", EVENT_UNDONE, v, work_what(v, detail),
+			   err);
+}
+
 /* Deletes the records whose devices are not there; the others are to be removed first. */
 static int delete_absent(struct create *c, bool only_refused, struct error *err)
 {
@@ -477,12 +491,13 @@ static int delete_absent(struct create *c, bool only_refused, struct error *err)
 		if (w->made.absent) {
 			r = store_delete(c->store, v, err);
 			if (r == 0)
-				r = store_event(c->store, "create-failed", v->uuid,
-						w->r < 0 ? w->err.message : "undone",
-						err);
+				r = record_undone(c, v, w, err);
 		} else if (w->made.present && v->state == SAVED_CREATING) {
 			v->state = SAVED_REMOVING;
 			r = store_set_state(c->store, v, SAVED_CREATING, err);
+			if (r == 0)
+				r = store_event(c->store, "remove", EVENT_BEGUN, v,
+						"undoes its create", err);
 		}
 	}
 	if (r == 0)

@@ -38,8 +38,6 @@ static int open_store(struct context *ctx, struct create *c, enum store_mode mod
 	if (r == -ENOENT && mode != STORE_CREATE)
 		r = 0;
 	c->rehearsal = ctx->dry_run || !c->store;
-	if (c->store)
-		store_set_actor(c->store, ctx->actor);
 	return r;
 }
 

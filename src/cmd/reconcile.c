@@ -77,6 +77,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = command_parse(ctx, &argp, argc, argv, &rc, err);
 	if (r)
 		return r < 0 ? r : 0;
+	if (rc.boot)
+		ctx->recorded_as = "reconcile --boot";
 	r = ctx->dry_run ? 0 : context_start_jobs(ctx, &rc.jobs, err);
 	if (r == 0)
 		r = reconcile_run(ctx, &rc, err);

@@ -166,13 +166,12 @@ static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *
 		r = store_set_place(rc->store, v, err);
 		(void)snprintf(detail, sizeof(detail), "found on %s",
 			       bdf_format(&v->vf, place));
-		return r == 0 ? store_event(rc->store, "adopt-vf", v->uuid, detail, err)
+		return r == 0 ? store_event(rc->store, "adopt-vf", EVENT_DONE, v, detail,
+					    err)
 			      : r;
 	}
 	item->work.vgpu = v;
-	return work_settle(
-		rc->store, rc->view.host, &item->work,
-		v->state == SAVED_REMOVING ? "remove-cut-short" : "roll-forward", err);
+	return work_settle(rc->store, rc->view.host, &item->work, "roll-forward", err);
 }
 
 static int settle_item(struct reconcile *rc, size_t i, struct error *err)
@@ -188,7 +187,7 @@ static int settle_item(struct reconcile *rc, size_t i, struct error *err)
 						      &item->work, "restore", err);
 	if (item->verdict.action == ACTION_FORGET) {
 		r = store_delete(rc->store, v, err);
-		return r == 0 ? store_event(rc->store, "remove", v->uuid,
+		return r == 0 ? store_event(rc->store, "remove", EVENT_DONE, v,
 					    "its device was gone already", err)
 			      : r;
 	}
@@ -207,7 +206,8 @@ static int record_move(struct reconcile *rc, size_t i, struct error *err)
 	moved.vf = vf->bdf;
 	moved.vf_index = vf->index;
 	r = store_set_place(rc->store, &moved, err);
-	return r == 0 ? store_event(rc->store, "move", moved.uuid, detail, err) : r;
+	return r == 0 ? store_event(rc->store, "move", EVENT_DONE, &moved, detail, err)
+		      : r;
 }
 
 /* It is not made; R and ERR say why. */

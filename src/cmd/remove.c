@@ -20,9 +20,6 @@ static const struct away_kind removal = {
 	.mark = SAVED_REMOVING,
 	.verb = "remove",
 	.past = "removed",
-	.intent = "remove-intent",
-	.done = "remove",
-	.failed = "remove-failed",
 };
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

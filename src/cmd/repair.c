@@ -38,9 +38,9 @@ int context_open_store(struct context *ctx, enum store_mode mode, struct store *
 		r = store_open(&ctx->place, mode, timeout_ms, ret, err);
 	if (r < 0)
 		return r;
-	store_set_actor(*ret, ctx->actor);
 	if (mode == STORE_READ)
 		return 0;
+	context_sign(ctx, *ret);
 	/* A damaged table would be made worse by a change. */
 	r = store_quick_check(*ret, err);
 	if (r < 0) {
@@ -73,14 +73,14 @@ static int fill(struct context *ctx, struct store *store, const struct saved *sa
 {
 	int r;
 
-	store_set_actor(store, ctx->actor);
+	context_sign(ctx, store);
 	r = store_begin(store, err);
 	if (r == 0)
 		r = store_import(store, saved, err);
 	if (r == 0)
 		r = store_succeed(store, saved, at_least, err);
 	if (r == 0)
-		r = store_event(store, "restore", NULL, how, err);
+		r = store_event(store, "store-restore", EVENT_DONE, NULL, how, err);
 	if (r == 0)
 		return store_commit(store, err);
 	store_rollback(store);
@@ -159,7 +159,7 @@ static int open_rest(struct context *ctx, enum store_mode mode, int r, struct st
 	store_tolerate(store);
 	if (store_load(store, &saved, &ignored) < 0)
 		return r;
-	store_set_actor(store, ctx->actor);
+	context_sign(ctx, store);
 	set_trouble(ctx, err);
 	(void)error_context(&ctx->trouble, "left out: %zu of the records", saved->n_bad);
 	*ret = TAKE_PTR(store);
@@ -184,7 +184,7 @@ static int restore(struct context *ctx, const struct saved *saved, uint64_t at_l
 			       err);
 	if (r < 0)
 		return r;
-	store_set_actor(*ret, ctx->actor);
+	context_sign(ctx, *ret);
 	(void)error_set(&trouble, ERROR_STORE, 0,
 			"%s; %zu vGPUs were restored from %s of %s; changes since "
 			"then, if any, are lost%s%s",

@@ -233,6 +233,11 @@ static void check_targets(struct context *ctx, struct sriov *s)
 	}
 }
 
+static const char *operation_of(const struct sriov *s)
+{
+	return s->args.verb == VERB_ENABLE ? "sriov-enable" : "sriov-disable";
+}
+
 /* The wish goes on record before the kernel is touched. */
 static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
 {
@@ -257,12 +262,41 @@ static int record_wishes(struct sriov *s, bool *ret_changed, struct error *err)
 				      sizeof(wish.model));
 		*ret_changed = true;
 		r = store_put_gpu(s->store, &wish, err);
-		(void)snprintf(detail, sizeof(detail), "%s %u",
+		(void)snprintf(detail, sizeof(detail), "%s, %u VFs wanted",
 			       bdf_format(&gpu->bdf, name), wish.wanted_vfs);
 		if (r == 0)
-			r = store_event(s->store,
-					enable ? "sriov-enable" : "sriov-disable", NULL,
-					detail, err);
+			r = store_event(s->store, operation_of(s),
+					sriov_needs_switch(s, gpu) ? EVENT_BEGUN
+								   : EVENT_DONE,
+					NULL, detail, err);
+	}
+	if (r == 0)
+		return store_commit(s->store, err);
+	store_rollback(s->store);
+	return r;
+}
+
+/* What the kernel was made to do, and whether it did. */
+static int record_switches(struct sriov *s, bool *ret_changed, struct error *err)
+{
+	char detail[sizeof(err->message)], name[BDF_SIZE];
+	size_t i;
+	int r = store_begin(s->store, err);
+
+	for (i = 0; i < s->n && r == 0; i++) {
+		const struct target *t = &s->targets[i];
+
+		if (t->skipped || !t->done)
+			continue;
+		(void)bdf_format(&t->gpu->bdf, name);
+		if (t->r < 0)
+			(void)snprintf(detail, sizeof(detail), "%s: %.900s", name,
+				       t->err.message);
+		else
+			(void)snprintf(detail, sizeof(detail), "%s", name);
+		*ret_changed = true;
+		r = store_event(s->store, operation_of(s),
+				t->r < 0 ? EVENT_FAILED : EVENT_DONE, NULL, detail, err);
 	}
 	if (r == 0)
 		return store_commit(s->store, err);
@@ -385,12 +419,13 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (s->store) {
-		store_set_actor(s->store, ctx->actor);
 		r = record_wishes(s, &changed, err);
 		if (r < 0)
 			return r;
 	}
 	r = sriov_switch_all(ctx, s, err);
+	if (s->store && record_switches(s, &changed, &inner) < 0)
+		warning("what was switched could not be written down: %s", inner.message);
 	if (changed)
 		context_publish(ctx, s->store, s->view.host->machine_id);
 	if (r < 0)
@@ -429,6 +464,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	r = command_parse(ctx, &argp, argc, argv, &s.args, err);
 	if (r)
 		return r < 0 ? r : 0;
+	ctx->recorded_as = s.args.verb == VERB_ENABLE ? "sriov enable" : "sriov disable";
 	if (s.args.verb == VERB_RESTORE)
 		return sriov_restore(ctx, err);
 	if (s.args.verb != VERB_STATUS && !ctx->dry_run)

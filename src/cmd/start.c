@@ -56,15 +56,16 @@ static int want_one(struct context *ctx, struct store *store, struct saved_vgpu 
 {
 	_cleanup_(closep) int fd = store_open_lock(&ctx->place, err);
 	struct saved_vgpu wanted = *v;
-	char detail[VM_NAME_SIZE + PROFILE_SIZE + 32];
+	char detail[WHAT_SIZE];
 	int r = fd < 0 ? fd : lock_take(fd, v->row, clock_monotonic_ms(), err);
 
 	if (r < 0)
 		return r;
 	wanted.state = SAVED_ACTIVE;
 	r = store_set_state(store, &wanted, SAVED_STOPPED, err);
-	(void)snprintf(detail, sizeof(detail), "%s of %s/%u", v->profile, v->vm, v->slot);
-	return r == 0 ? store_event(store, "start", v->uuid, detail, err) : r;
+	return r == 0 ? store_event(store, "start", EVENT_DONE, v, work_what(v, detail),
+				    err)
+		      : r;
 }
 
 /* All of them, or none where one cannot be. */
@@ -126,7 +127,6 @@ static int choose_and_mark(struct context *ctx, struct start *s, struct reconcil
 			r = context_open_store(ctx, STORE_WRITE, &rc->store, err);
 		if (r < 0)
 			return r;
-		store_set_actor(rc->store, ctx->actor);
 		r = want_all(ctx, s, rc->store, err);
 		rc->changed = r == 0;
 	} while ((r == -ESTALE || r == -ETIMEDOUT) && look_again_until(deadline));

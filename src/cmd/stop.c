@@ -22,9 +22,6 @@ static const struct away_kind stop = {
 	.mark = SAVED_STOPPED,
 	.verb = "stop",
 	.past = "stopped",
-	.intent = "stop-intent",
-	.done = "stop",
-	.failed = "stop-failed",
 };
 
 /* What is not on record stays: whoever wants the GPU free should know of it. */

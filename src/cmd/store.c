@@ -163,6 +163,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r)
 		return r < 0 ? r : 0;
 	ctx->subject = a.verb;
+	if (!strcmp(a.verb, "restore"))
+		ctx->recorded_as = "store restore";
 	if (!strcmp(a.verb, "check"))
 		return store_check_run(ctx, err);
 	if (!strcmp(a.verb, "backup"))

@@ -9,6 +9,7 @@
 #include "cmd/sriov.h"
 #include "cmd/store.h"
 #include "cmd/view.h"
+#include "cmd/work.h"
 #include "core/compare.h"
 #include "out/backup.h"
 #include "out/json.h"
@@ -356,18 +357,17 @@ static int record_events(struct restore *s, const char *from, struct error *err)
 
 	(void)snprintf(detail, sizeof(detail), "%zu vGPUs of %.200s, as of %s",
 		       s->then->n_vgpus, from, s->then->as_of);
-	r = store_event(s->store, "restore", NULL, detail, err);
+	r = store_event(s->store, "store-restore", EVENT_DONE, NULL, detail, err);
 	for (i = 0; i < s->n && r == 0; i++) {
 		const struct difference *d = &s->differences[i];
 		const struct saved_vgpu *v = d->then ? d->then : d->now;
-		char vf[BDF_SIZE];
+		char what[WHAT_SIZE];
 
 		if (d->change == CHANGE_NONE)
 			continue;
-		(void)snprintf(detail, sizeof(detail), "%s: %s on %s for %.255s/%u",
-			       change_name(d->change), v->profile, bdf_format(&v->vf, vf),
-			       v->vm, v->slot);
-		r = store_event(s->store, "restore", v->uuid, detail, err);
+		(void)snprintf(detail, sizeof(detail), "%s: %s", change_name(d->change),
+			       work_what(v, what));
+		r = store_event(s->store, "store-restore", EVENT_DONE, v, detail, err);
 	}
 	return r;
 }

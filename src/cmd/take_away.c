@@ -146,12 +146,11 @@ static int check_all(struct context *ctx, struct take_away *t, struct error *err
 /* The device is away: the record goes with it, or stays as it was marked. */
 static int record_done(struct take_away *t, struct work *w, struct error *err)
 {
-	char detail[VM_NAME_SIZE + PROFILE_SIZE + 64], vf[BDF_SIZE];
+	char detail[WHAT_SIZE];
 	int r = t->kind->goal == AWAY_REMOVE ? store_delete(t->store, w->vgpu, err) : 0;
 
-	(void)snprintf(detail, sizeof(detail), "%s on %s of %s/%u", w->vgpu->profile,
-		       bdf_format(&w->vgpu->vf, vf), w->vgpu->vm, w->vgpu->slot);
-	return r == 0 ? store_event(t->store, t->kind->done, w->vgpu->uuid, detail, err)
+	return r == 0 ? store_event(t->store, t->kind->verb, EVENT_DONE, w->vgpu,
+				    work_what(w->vgpu, detail), err)
 		      : r;
 }
 
@@ -189,6 +188,7 @@ static int mark_one(struct context *ctx, struct take_away *t, const struct saved
 {
 	struct work *w = &t->works[i];
 	const struct live_vgpu *live = device_of(t, w);
+	char detail[WHAT_SIZE];
 	int r;
 
 	if (!is_to_do(t, i))
@@ -206,7 +206,8 @@ static int mark_one(struct context *ctx, struct take_away *t, const struct saved
 	if (w->vgpu->state == t->kind->mark)
 		return 0; /* the intent of one that was cut short still stands */
 	r = set_mark(t, w, err);
-	return r == 0 ? store_event(t->store, t->kind->intent, w->vgpu->uuid, "", err)
+	return r == 0 ? store_event(t->store, t->kind->verb, EVENT_BEGUN, w->vgpu,
+				    work_what(w->vgpu, detail), err)
 		      : r;
 }
 
@@ -250,7 +251,7 @@ static int record_failed(struct context *ctx, struct take_away *t, struct work *
 		return 0;
 	w->vgpu->state = SAVED_ACTIVE;
 	r = store_set_state(t->store, w->vgpu, t->kind->mark, err);
-	return r == 0 ? store_event(t->store, t->kind->failed, w->vgpu->uuid,
+	return r == 0 ? store_event(t->store, t->kind->verb, EVENT_FAILED, w->vgpu,
 				    w->err.message, err)
 		      : r;
 }
@@ -355,8 +356,6 @@ int take_away_do(struct context *ctx, struct take_away *t, struct error *err)
 				       &t->store, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (t->store)
-		store_set_actor(t->store, ctx->actor);
 	return take_all(ctx, t, err);
 }
 

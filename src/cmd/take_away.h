@@ -11,9 +11,7 @@
 struct away_kind {
 	enum away_goal goal;
 	enum saved_state mark;	 /* of a record whose device is on its way out */
-	const char *verb, *past; /* "remove", "removed" */
-	/* what history calls it: the intent, that it is done, that it failed */
-	const char *intent, *done, *failed;
+	const char *verb, *past; /* "remove", which history calls it, too; "removed" */
 };
 
 /* One of those that are chosen. */

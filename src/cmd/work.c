@@ -159,11 +159,24 @@ int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *er
 	return r;
 }
 
+const char *work_what(const struct saved_vgpu *vgpu, char buf[WHAT_SIZE])
+{
+	char vf[BDF_SIZE];
+
+	if (vgpu->slot)
+		(void)snprintf(buf, WHAT_SIZE, "%s on %s, slot %u", vgpu->profile,
+			       bdf_format(&vgpu->vf, vf), vgpu->slot);
+	else
+		(void)snprintf(buf, WHAT_SIZE, "%s on %s", vgpu->profile,
+			       bdf_format(&vgpu->vf, vf));
+	return buf;
+}
+
 int work_settle(struct store *store, const struct host *host, struct work *work,
 		const char *operation, struct error *err)
 {
 	enum saved_state from = work->vgpu->state;
-	char detail[VM_NAME_SIZE + 128], vf[BDF_SIZE];
+	char detail[WHAT_SIZE];
 	int r;
 
 	work->vgpu->state = SAVED_ACTIVE;
@@ -173,9 +186,11 @@ int work_settle(struct store *store, const struct host *host, struct work *work,
 	r = store_set_state(store, work->vgpu, from, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(detail, sizeof(detail), "%s on %s for %s/%u", work->vgpu->profile,
-		       bdf_format(&work->vgpu->vf, vf), work->vgpu->vm, work->vgpu->slot);
-	return store_event(store, operation, work->vgpu->uuid, detail, err);
+	if (from == SAVED_REMOVING)
+		return store_event(store, "remove", EVENT_UNDONE, work->vgpu,
+				   "it was cut short and is live", err);
+	return store_event(store, operation, EVENT_DONE, work->vgpu,
+			   work_what(work->vgpu, detail), err);
 }
 
 bool look_again_until(int64_t deadline)

@@ -43,9 +43,14 @@ int works_wait(struct jobs *jobs, struct work *works, size_t n, struct error *er
 void work_finish(struct work *work, const struct job_result *result);
 
 /* In a transaction: the device is there, so its record becomes active, from the state it
- * is in. */
+ * is in. OPERATION is what history calls it; of a removal that was cut short, it tells
+ * that. */
 int work_settle(struct store *store, const struct host *host, struct work *work,
 		const char *operation, struct error *err);
+
+/* What it is and where, for history: "A40-24A on 0000:e8:00.4, slot 1". Returns BUF. */
+#define WHAT_SIZE (PROFILE_SIZE + 64)
+const char *work_what(const struct saved_vgpu *vgpu, char buf[WHAT_SIZE]);
 
 /* After somebody else has changed what was looked at: a short pause, then true until
  * DEADLINE (clock_monotonic_ms()). */

@@ -13,7 +13,6 @@
 
 #include "store/store_internal.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 #include "util/lock.h"
 #include "util/lock_holder.h"
 #include "util/trust.h"
@@ -236,6 +235,16 @@ static int migrate(struct store *store, struct error *err)
 	return r;
 }
 
+/* What a disk that is full or read-only holds can still be restored from. */
+static int bring_up_to_date(struct store *store, enum store_mode mode, struct error *err)
+{
+	int r = migrate(store, err);
+
+	if (r == 0)
+		store->version = SQL_N_MIGRATIONS;
+	return mode == STORE_WRITE && (r == -EROFS || r == -ENOSPC) ? 0 : r;
+}
+
 static int configure(struct store *store, enum store_mode mode, unsigned timeout_ms,
 		     struct error *err)
 {
@@ -300,14 +309,12 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
 	/* Also to read: a journal that a killed writer left must be rolled back first. */
 	int flags = SQLITE_OPEN_READWRITE;
-	int64_t version;
 	mode_t mask;
 	int r, code;
 
 	if (!store)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "open the store");
 	store->place = place;
-	store->actor = "";
 	r = prepare_dir(place, mode, err);
 	if (r == 0)
 		r = check_file(place, err);
@@ -323,11 +330,11 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 		return store_fail(store, err, "open");
 	r = configure(store, mode, timeout_ms, err);
 	if (r == 0)
-		r = check_version(store, &version, err);
-	if (r == -ENOENT || (r == 0 && version < SQL_N_MIGRATIONS)) {
+		r = check_version(store, &store->version, err);
+	if (r == -ENOENT || (r == 0 && store->version < SQL_N_MIGRATIONS)) {
 		if (mode != STORE_CREATE && r == -ENOENT)
 			return r;
-		r = mode == STORE_READ ? 0 : migrate(store, err);
+		r = mode == STORE_READ ? 0 : bring_up_to_date(store, mode, err);
 	}
 	if (r < 0)
 		return r;
@@ -356,7 +363,7 @@ int store_open_memory(const struct store_place *place, struct store **ret,
 	if (!store)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "open the store");
 	store->place = place;
-	store->actor = "";
+	store->version = SQL_N_MIGRATIONS;
 	store->in_memory = true;
 	if (sqlite3_open_v2(":memory:", &store->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
@@ -385,7 +392,7 @@ bool store_is_writable(const struct store *store)
 	return !store->in_memory && sqlite3_db_readonly(store->db, "main") == 0;
 }
 
-void store_set_actor(struct store *store, const char *actor)
+void store_set_actor(struct store *store, const struct actor *actor)
 {
 	store->actor = actor;
 }
@@ -460,22 +467,6 @@ void store_rollback(struct store *store)
 	if (store->in_transaction && !sqlite3_get_autocommit(store->db))
 		(void)store_run(store, store_query(store, SQL_ROLLBACK, NULL), "", NULL);
 	store->in_transaction = false;
-}
-
-int store_event(struct store *store, const char *operation, const char *uuid,
-		const char *detail, struct error *err)
-{
-	sqlite3_stmt *s = store_query(store, SQL_EVENT_INSERT, err);
-	char now[TIME_SIZE];
-
-	if (!s)
-		return -EIO;
-	bind_text(s, ":now", clock_now(now, sizeof(now)));
-	bind_text(s, ":actor", store->actor);
-	bind_text(s, ":operation", operation);
-	bind_text_or_null(s, ":uuid", uuid);
-	bind_text(s, ":detail", detail);
-	return store_run(store, s, "record an event", err);
 }
 
 int store_open_lock(const struct store_place *place, struct error *err)

@@ -41,8 +41,15 @@ void store_seal(struct store *store);
 
 bool store_is_writable(const struct store *store);
 
-/* Who the event table shall name. Borrowed until store_close(). */
-void store_set_actor(struct store *store, const char *actor);
+/* Who is at work, as history shall name it. */
+struct actor {
+	uint32_t uid;
+	char name[64];	     /* of that user now, "" where it has none */
+	const char *command; /* "create", "reconcile --boot" */
+};
+
+/* Borrowed until store_close(). */
+void store_set_actor(struct store *store, const struct actor *actor);
 
 /* Looks for damage in what a restore needs; ERROR_STORE says what was found first. */
 int store_quick_check(struct store *store, struct error *err);
@@ -106,9 +113,13 @@ int store_park(struct store *store, const struct saved_vgpu *vgpu, struct error 
 /* Adds or changes what is wanted of a GPU. */
 int store_put_gpu(struct store *store, const struct saved_gpu *gpu, struct error *err);
 
-/* UUID may be NULL. DETAIL is one line for people. */
-int store_event(struct store *store, const char *operation, const char *uuid,
-		const char *detail, struct error *err);
+/* What became of what was done. */
+enum event_outcome { EVENT_BEGUN, EVENT_DONE, EVENT_FAILED, EVENT_UNDONE };
+
+/* Adds a line to the history, in the transaction of the change it tells of. VGPU, whose
+ * UUID and VM it names, may be NULL. DETAIL is one line for people. */
+int store_event(struct store *store, const char *operation, enum event_outcome outcome,
+		const struct saved_vgpu *vgpu, const char *detail, struct error *err);
 
 /* What GPUs of this model offered under this driver; RET is NULL if that is not known. */
 int store_load_catalog(struct store *store, uint32_t vendor, uint32_t device,
@@ -147,6 +158,37 @@ void store_place_free(struct store_place *place);
  * on disk there when this returns. */
 int store_put_in_place(const struct store_place *built, const struct store_place *place,
 		       struct error *err);
+
+/* A line of the history. Texts are as they were written: nobody has checked them since.
+ * "" where nothing is known, as of most that an older vgpumgr wrote. */
+struct event {
+	int64_t seq;
+	int64_t uid; /* -1: not known */
+	char *at, *user, *command, *operation, *outcome, *uuid, *vm, *detail;
+};
+
+struct events {
+	struct event *events; /* in the order in which they came about */
+	size_t n;
+};
+
+void events_free(struct events *events);
+
+/* Which ones. */
+struct event_query {
+	const char *uuid;  /* NULL: of whatever vGPU, and of none */
+	const char *vm;	   /* NULL: of whatever VM, and of none */
+	const char *since; /* not older than that, as clock_now() writes it; "": all */
+	int64_t limit;	   /* the last so many, -1: all */
+};
+
+int store_load_events(struct store *store, const struct event_query *query,
+		      struct events **ret, struct error *err);
+
+/* The UUID in the history that begins with PREFIX. RET_N is how many do; RET is the first
+ * of them, "" where there is none. */
+int store_find_event_uuid(struct store *store, const char *prefix, char ret[UUID_SIZE],
+			  size_t *ret_n, struct error *err);
 
 /* A lock file's descriptor of its own open file description, beside the store; the caller
  * closes it. util/lock.h says what its bytes

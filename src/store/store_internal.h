@@ -18,7 +18,8 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SQL_COUNT];
 	const struct store_place *place;
-	const char *actor;
+	int64_t version; /* of the schema: older ones are read as they are */
+	const struct actor *actor;
 	bool in_transaction;
 	bool in_memory;
 	bool tolerant;	    /* store_load() leaves out what makes no sense */

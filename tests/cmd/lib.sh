@@ -216,7 +216,11 @@ state_shown() {
 	run list --json
 	jq -r '.vgpus[] | select(.uuid == $uuid) | .state' --arg uuid "$1" "$out"
 }
-events() { sql "SELECT operation FROM event WHERE uuid = '$1' ORDER BY seq" | paste -sd' '; }
+# What history has of it, in one line: "create-begun create remove".
+events() {
+	sql "SELECT operation || CASE outcome WHEN 'done' THEN '' ELSE '-' || outcome END
+		FROM event WHERE uuid = '$1' ORDER BY seq" | paste -sd' '
+}
 # unchanged BEFORE SENTENCE, where BEFORE was "$(record_sum) $(kernel)"
 unchanged() { is "$(record_sum) $(kernel)" "$1" "$2"; }
 

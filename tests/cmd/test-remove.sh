@@ -27,8 +27,7 @@ is $status 0 'remove UUID exits 0'
 json 'and tells what it removed' '.command == "remove" and (.vgpus | length == 1) and (.vgpus[0] | .uuid == $uuid and .vm == "a" and .slot == 0)' --arg uuid $U1
 is "$(records)" "$U2 $U3" 'that record is gone'
 agree 'the device, too'
-is "$(sql "SELECT operation FROM event WHERE uuid = '$U1' ORDER BY seq" | paste -sd' ')" \
-	'create-intent create remove-intent remove' 'history tells its life'
+is "$(events $U1)" 'create-begun create remove-begun remove' 'history tells its life'
 is "$(jq -r '[.vgpus[].uuid] | sort | join(" ")' "$root/var/lib/vgpumgr/backup.json")" "$U2 $U3" 'the backup, too'
 expect 3 'remove of what is gone is "not found"' remove $U1
 says 'and names it' $U1

@@ -40,8 +40,8 @@ is "$(states)" 'active stopped stopped' 'that one is wanted again'
 is "$(kernel)" "$(grep "$U1" <<<"$before")" 'and live: the same UUID, VF and type'
 prints 'it says so' '^1 as saved, 1 created, 0 moved, 0 failed'
 is "$(events $U1)" "$events_before start restore" 'history tells the wish and the deed'
-is "$(sql "SELECT actor || ' ' || detail FROM event WHERE operation = 'start'")" \
-	"$(sql "SELECT actor || ' A40-2Q of a/0' FROM event WHERE operation = 'stop' LIMIT 1")" 'who started what'
+is "$(sql "SELECT actor || ' ' || vm FROM event WHERE operation = 'start'")" \
+	"$(sql "SELECT actor || ' a' FROM event WHERE operation = 'stop' LIMIT 1")" 'who started what'
 agree 'record and kernel agree'
 is "$(jq -r '.generation' "$root/var/lib/vgpumgr/backup.json") $(jq -r '.vgpus[] | select(.uuid == $u) | .state' --arg u $U1 "$root/run/vgpumgr/inventory.json")" \
 	"$(generation) active" 'backup and inventory know of it'
@@ -104,7 +104,7 @@ three
 echo 1 >"$sys/bus/mdev/devices/$U1/remove"
 expect 0 'one that is missing' start --vm a
 is "$(kernel)" "$before" 'is made'
-is "$(events $U1)" 'create-intent create restore' 'it was wanted all the time'
+is "$(events $U1)" 'create-begun create restore' 'it was wanted all the time'
 
 # --- dry runs
 three_stopped
@@ -163,7 +163,7 @@ t 'to another VF' [ "$(vf_of $U1)" != "$vf" ]
 is "$(gpu_of $U1)" "$(cut -d' ' -f1 <<<"$gpu")" 'of the same GPU'
 is "$(kernel | grep $U1 | cut -d' ' -f2)" "$(vf_of $U1)" 'the record follows'
 is "$(kernel | grep $F)" "$F $vf NVIDIA A40-2Q" 'the foreign one is untouched'
-is "$(events $U1)" 'create-intent create stop-intent stop start move restore' 'history tells'
+is "$(events $U1)" 'create-begun create stop-begun stop start move restore' 'history tells'
 json 'a foreign one is not spoken of' 'all(.vgpus[]; .uuid != $f)' --arg f $F
 expect 5 'a foreign one cannot be started' start $F
 says 'and is called that' "$F is foreign"
@@ -197,7 +197,7 @@ is "$status $(state_of $U1)" '0 stopped' 'a stop that was cut short: a dry run c
 expect 0 'start makes it active' start $U1
 is "$(states)" 'active active active' 'on record'
 is "$(counter write) $(kernel)" "0 $before" 'and does not touch the device'
-is "$(events $U1)" 'create-intent create start' 'history tells'
+is "$(events $U1)" 'create-begun create start' 'history tells'
 expect 0 'all is as saved' check
 
 three

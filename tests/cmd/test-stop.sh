@@ -35,7 +35,7 @@ is "$(states)" 'stopped active active' 'the record is kept, as stopped'
 t 'the device is gone' fails live $U1
 is "$(state_shown $U1)" stopped 'list shows it as stopped'
 agree 'the others are live'
-is "$(events $U1)" 'create-intent create stop-intent stop' 'history tells the intent and the deed'
+is "$(events $U1)" 'create-begun create stop-begun stop' 'history tells the intent and the deed'
 expect 0 'check is content' check
 before=$(record_sum)
 ctl reset
@@ -202,7 +202,7 @@ t 'the device lives on' live $U1
 expect 0 'stop again' stop $U1
 t 'ends it' fails live $U1
 is "$(state_of $U1)" stopped 'the record stays stopped'
-is "$(events $U1)" 'create-intent create stop' 'its intent is not written twice'
+is "$(events $U1)" 'create-begun create stop' 'its intent is not written twice'
 expect 0 'then all is well' check
 expect 0 'reconcile agrees' reconcile
 t 'the other is untouched' live $U2
@@ -246,7 +246,7 @@ expect 0 'a second stop waits for the first' stop $U1
 t 'and the device is gone then' fails live $U1
 wait "$pid"
 is "$?" 0 'the first succeeds'
-is "$(events $U1)" 'create-intent create stop-intent stop' 'it was stopped once'
+is "$(events $U1)" 'create-begun create stop-begun stop' 'it was stopped once'
 small_one
 ctl delay remove 1+ 1500
 started=$(hundredths)
@@ -261,7 +261,7 @@ run stop $U1
 t 'a removal that fails' [ $status -eq 1 ]
 is "$(state_of $U1)" active 'is active again'
 t 'as it is live' live $U1
-is "$(events $U1)" 'create-intent create stop-intent stop-failed' 'history tells'
+is "$(events $U1)" 'create-begun create stop-begun stop-failed' 'history tells'
 expect 0 'all is as saved' check
 ctl fail remove 1 EIO after
 expect 0 'a removal that works and says EIO has worked' stop $U1

@@ -119,7 +119,7 @@ t 'no device was touched' live $U1
 expect 0 'the record that was replaced is the newest of the archive' store restore "$(newest)"
 is "$(vms_saved)" 'a b' 'restoring that undoes it'
 t 'the generation only grows' [ "$(generation)" -gt "$undo" ]
-is "$(sql "SELECT count(*) FROM event WHERE operation = 'restore' AND uuid = '$U2'")" 2 'both are in the history'
+is "$(sql "SELECT count(*) FROM event WHERE operation = 'store-restore' AND uuid = '$U2'")" 2 'both are in the history'
 must start $U2
 expect 0 'all is as it was' store check
 expect 0 'to restore what is there already' store restore "$dir/backup.json"
