@@ -47,7 +47,7 @@ void scan_boot_id(int root_fd, char *buf, size_t size)
 	read_text(root_fd, "proc/sys/kernel/random/boot_id", buf, size);
 }
 
-static void read_identity(int root_fd, struct host *host)
+void scan_identity(int root_fd, struct host *host)
 {
 	read_text(root_fd, "proc/sys/kernel/hostname", host->hostname,
 		  sizeof(host->hostname));
@@ -404,7 +404,7 @@ int scan_host(int root_fd, const struct scan_options *options, struct host **ret
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
 	if (devices_fd < 0 && devices_fd != -ENOENT)
 		return devices_fd;
-	read_identity(root_fd, host);
+	scan_identity(root_fd, host);
 	r = mdev_list_parents(root_fd, &scan.parents, err);
 	if (r == 0 && devices_fd >= 0)
 		r = find_gpus(&scan, err);

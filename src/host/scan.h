@@ -43,5 +43,8 @@ bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *b
 int scan_types(int root_fd, struct host *host, struct gpu *gpu,
 	       const struct scan_options *options, struct error *err);
 
+/* Reads names and ids of the host, and the version of its driver, into HOST. */
+void scan_identity(int root_fd, struct host *host);
+
 /* Reads the boot id, "" where there is none. */
 void scan_boot_id(int root_fd, char *buf, size_t size);
