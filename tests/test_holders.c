@@ -109,6 +109,29 @@ static void a_name_that_the_driver_shows_is_use_by_that_vm(void **state)
 			    "qemu (pid 42) for VM 'web-\\x1b[31m1'");
 }
 
+static void the_name_that_the_driver_shows_is_told_alone(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = { { "web 1\n", "web 1" }, { "\n", "" }, { " \n", "" } };
+	struct tree *tree = *state;
+	struct error err;
+	char name[256];
+	size_t i;
+
+	host_tree_link(tree->root, "proc/42/fd/3", "/dev/vfio/106"); /* does not matter */
+	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
+		host_tree_text(tree->root, MDEV "/nvidia/vm_name", cases[i].text);
+		assert_int_equal(
+			holders_vm_name(tree->fd, UUID, name, sizeof(name), &err), 0);
+		assert_string_equal(name, cases[i].want);
+	}
+	assert_int_equal(holders_vm_name(tree->fd, "00000000-0000-0000-0000-000000000002",
+					 name, sizeof(name), &err),
+			 0);
+	assert_string_equal(name, "");
+}
+
 static void a_device_that_is_gone_is_held_by_nobody(void **state)
 {
 	static const struct held_device gone = { "00000000-0000-0000-0000-000000000002",
@@ -141,6 +164,7 @@ int main(void)
 		on_host(a_driver_or_an_empty_name_is_no_use),
 		on_host(an_open_group_or_cdev_is_use_by_that_process),
 		on_host(a_name_that_the_driver_shows_is_use_by_that_vm),
+		on_host(the_name_that_the_driver_shows_is_told_alone),
 		on_host(a_device_that_is_gone_is_held_by_nobody),
 		on_host(where_it_cannot_be_told_nothing_is_claimed),
 	};

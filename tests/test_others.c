@@ -168,9 +168,36 @@ static void a_directory_that_is_a_link_is_not_followed(void **state)
 	free(find(tree, NULL, 0));
 }
 
+static bool starts(const struct tree *tree, const char *uuid)
+{
+	char path[512] = "";
+	bool is = others_mdevctl_starts(tree->fd, uuid, path, sizeof(path));
+
+	if (is)
+		assert_contains(path, uuid);
+	return is;
+}
+
+static void one_that_mdevctl_starts_is_found_on_whatever_function(void **state)
+{
+	struct tree *tree = *state;
+
+	define(tree, "0000:10:00.4", U1, MANUAL);
+	define(tree, "mtty", U2, AUTO);
+	host_tree_text(tree->root, "etc/mdevctl.d/callouts.d", "a file");
+	assert_false(starts(tree, U2)); /* without its rule */
+	host_tree_text(tree->root, RULE, "rule\n");
+	assert_true(starts(tree, U2));
+	assert_false(starts(tree, U1)); /* by hand */
+	define(tree, "0000:20:00.4", U1, AUTO);
+	assert_true(starts(tree, U1));
+	assert_false(starts(tree, "aaaaaaaa-0000-4000-8000-000000000003"));
+}
+
 static void without_mdevctl_there_is_nobody(void **state)
 {
 	free(find(*state, NULL, 0));
+	assert_false(starts(*state, U1));
 }
 
 int main(void)
@@ -185,6 +212,7 @@ int main(void)
 		others_test(a_vf_that_is_off_or_only_on_record_is_one_of_ours),
 		others_test(odd_files_are_no_failure),
 		others_test(a_directory_that_is_a_link_is_not_followed),
+		others_test(one_that_mdevctl_starts_is_found_on_whatever_function),
 		others_test(without_mdevctl_there_is_nobody),
 	};
 

@@ -44,9 +44,9 @@ struct command {
 	int (*run)(struct context *ctx, int argc, char **argv, struct error *err);
 };
 
-extern const struct command cmd_assign, cmd_capacity, cmd_check, cmd_create, cmd_gpus,
-	cmd_history, cmd_list, cmd_reconcile, cmd_remove, cmd_show, cmd_sriov, cmd_start,
-	cmd_stop, cmd_store, cmd_types, cmd_wait;
+extern const struct command cmd_adopt, cmd_assign, cmd_capacity, cmd_check, cmd_create,
+	cmd_gpus, cmd_history, cmd_list, cmd_reconcile, cmd_remove, cmd_show, cmd_sriov,
+	cmd_start, cmd_stop, cmd_store, cmd_types, cmd_wait;
 
 /* What a command's own parser is given as its input. */
 struct parse {

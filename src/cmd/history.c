@@ -110,8 +110,7 @@ static int load(struct context *ctx, const struct history_args *a, struct events
 				     .since = a->since,
 				     .limit = a->have_lines ? (int64_t)a->lines : -1 };
 	char uuid[UUID_SIZE];
-	int r = store_open(&ctx->place, STORE_READ, context_timeout(ctx) * 1000, &store,
-			   err);
+	int r = context_open_store(ctx, STORE_READ, &store, err);
 
 	if (r == -EACCES && err->kind == ERROR_PERMISSION)
 		error_hint(err, "run this as root: history is not published");
@@ -199,7 +198,7 @@ static int print_json(const struct context *ctx, const struct events *events,
 		if (json_array_append_new(array, event_json(&events->events[i])))
 			document = (json_decref(document), NULL);
 	(void)json_object_set_new(document, "events", array);
-	return json_print(document, err);
+	return context_print(ctx, document, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

@@ -137,6 +137,21 @@ int holders_find(int root_fd, const struct held_device *devices, size_t n,
 	return r;
 }
 
+int holders_vm_name(int root_fd, const char *uuid, char *ret, size_t size,
+		    struct error *err)
+{
+	struct held_device device = { .uuid = "" };
+	struct holder holder;
+	struct nodes nodes;
+	int r;
+
+	(void)text_copy(device.uuid, sizeof(device.uuid), uuid);
+	r = look_at_device(root_fd, &device, &nodes, &holder, err);
+	if (r == 0)
+		(void)text_copy(ret, size, holder.in_use ? holder.vm_name : "");
+	return r;
+}
+
 const char *holder_describe(const struct holder *holder, char *buf, size_t size)
 {
 	char vm[512], command[128];

@@ -26,5 +26,9 @@ struct held_device {
 int holders_find(int root_fd, const struct held_device *devices, size_t n,
 		 struct holder *holders, struct error *err);
 
+/* The VM that the driver says uses the mdev UUID, "" where it names none. */
+int holders_vm_name(int root_fd, const char *uuid, char *ret, size_t size,
+		    struct error *err);
+
 /* "qemu-system-x86 (pid 4242)" or "VM 'a'": returns BUF. */
 const char *holder_describe(const struct holder *holder, char *buf, size_t size);

@@ -180,3 +180,28 @@ ssize_t others_mdevctl(int root_fd, const struct host *host, const struct own_gp
 	*ret = found;
 	return (ssize_t)n;
 }
+
+bool others_mdevctl_starts(int root_fd, const char *uuid, char *ret_path, size_t size)
+{
+	_cleanup_(names_free) struct names names = { NULL, 0 };
+	_cleanup_(closep) int fd = -1;
+	size_t i;
+
+	if (is_link(root_fd, DEFINITIONS) ||
+	    sysfs_list(root_fd, DEFINITIONS, &names, NULL) < 0 || !has_rule(root_fd))
+		return false;
+	fd = sysfs_walk(root_fd, DEFINITIONS, NULL);
+	for (i = 0; fd >= 0 && i < names.n; i++) {
+		_cleanup_(closep) int dir_fd = -1;
+
+		if (is_link(fd, names.names[i]))
+			continue;
+		dir_fd = sysfs_walk(fd, names.names[i], NULL);
+		if (dir_fd < 0 || !sysfs_exists(dir_fd, uuid) ||
+		    !is_started(dir_fd, uuid))
+			continue;
+		(void)sysfs_path(dir_fd, uuid, ret_path, size);
+		return true;
+	}
+	return false;
+}

@@ -22,6 +22,10 @@ struct own_gpus {
 	size_t n_gpus;
 };
 
+/* Is the vGPU UUID one that mdevctl(8) starts, on whatever function?  RET_PATH is its
+ * definition then, for messages. */
+bool others_mdevctl_starts(int root_fd, const char *uuid, char *ret_path, size_t size);
+
 /* What mdevctl(8) starts when a function appears: etc/mdevctl.d/PARENT/UUID, as long as
  * its udev rule is there and not masked. Of functions of GPUs that HOST shows or that are
  * on record in OURS. Allocates *RET, sorted by name; returns how many. What is missing or
