@@ -217,7 +217,7 @@ expect 0 'one that mdevctl starts as well' adopt $A
 says 'is warned of' "mdevctl starts $A .*mdevctl.d/0000:67:00.5/$A"
 expect 0 'one that it is told not to start' adopt $B
 is "$(grep -c mdevctl "$err")" 0 'is not'
-rm -r "$root/usr" "$root/etc/mdevctl.d"
+rm "$root/usr/lib/udev/rules.d/60-mdevctl.rules"
 
 # --- other ways to make vGPUs
 host t4

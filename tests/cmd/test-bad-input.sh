@@ -51,7 +51,7 @@ bad 2 'a missing value' create A40-24A --vm
 says 'its option is named' '--vm'
 bad 2 'a missing value of a global option' list --store
 bad 2 'a value where there is none' list --dry-run=yes
-for command in list gpus check reconcile 'capacity A40-24A --' 'sriov status'; do
+for command in list gpus check reconcile 'history aaaa' 'capacity A40-24A --' 'sriov status'; do
 	# shellcheck disable=SC2086 # words
 	bad 2 "a surplus argument of $command" $command this
 done
@@ -230,6 +230,7 @@ bad_store() {
 	bad "$1" "record: $2, create" create A40-24A --vm new
 	bad "$1" "record: $2, remove" remove $U1
 	[ -n "${3:-}" ] || bad "$1" "record: $2, reconcile" reconcile
+	bad "$1" "record: $2, adopt" adopt $F
 	is "$(cd "$root" && find var -type f ! -name lock -exec cksum {} + | sort)" "$(grep -v '/lock$' <<<"$sum")" "record: $2, no byte is changed"
 	is "$(kernel)" "$kernel_before" "record: $2, nor the kernel"
 	put_back
@@ -278,7 +279,7 @@ put_back
 
 # --- hosts
 mkdir "$top/empty"
-for command in gpus list types capacity 'sriov status' check reconcile; do
+for command in gpus list types capacity 'sriov status' check reconcile history 'adopt --all'; do
 	# shellcheck disable=SC2086 # words
 	expect 0 "nothing at all below the root: $command" --root "$top/empty" $command
 	# shellcheck disable=SC2086

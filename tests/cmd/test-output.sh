@@ -21,7 +21,7 @@ shape() {
 		'.schema_version == 1 and .command == $command and
 		(.as_of | test("^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z$")) and
 		(.host | keys == ["boot_id", "hostname", "machine_id"]) and
-		(keys - ["summary", "warnings"] == (["as_of", "command", "host", "schema_version"] + $arrays | sort)) and
+		(keys - ["refused", "summary", "warnings"] == (["as_of", "command", "host", "schema_version"] + $arrays | sort)) and
 		(.[$array] | length == $count and all(.[]; keys == ($keys | split(" "))))' \
 		--arg command "$1" --arg array "$array" --arg keys "$keys" --argjson count "$count" \
 		--argjson arrays "$([ "$1" = show ] && echo '["gpus", "vgpus"]' || echo "[\"$array\"]")"
@@ -50,6 +50,12 @@ shape vgpus "$vgpu_keys" 1 show 'the VM'
 shape vgpus "$vgpu_keys" 1 show aaaa
 shape gpus "$gpu_keys" 1 show 67:00.0
 shape vgpus "$vgpu_keys" 1 assign $U1 --vm 'the VM' --slot 3
+shape vgpus "$vgpu_keys" 1 adopt $U1
+shape vgpus "$vgpu_keys" 1 adopt --all --dry-run
+json 'adopt --dry-run shows it as it is' '.vgpus[0].uuid == $uuid and .vgpus[0].state == "foreign" and .refused == []' --arg uuid $F
+shape events 'at command detail operation outcome seq uid user uuid vm' 2 history $U1
+json 'an event' '.events[0] | .operation == "create" and .outcome == "begun" and .command == "create" and .uuid == $uuid and .vm == "the VM" and
+	(.uid | type == "number") and (.detail | test("^A40-24A on 0000:67:00.4, slot 3$"))' --arg uuid $U1
 shape gpus "$gpu_keys" 2 gpus
 json 'a GPU' '.gpus[0] | .address == "0000:67:00.0" and (.model | test("A40")) and (.device_id | test("2235")) and .numa_node == 0 and .driver == "nvidia" and
 	.framework == "mdev" and .mode == "vgpu" and .cordoned == false and .framebuffer_mib == 49152 and .used_mib == 24576 and .vgpus == 1 and
