@@ -138,12 +138,12 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 	status=$?
 	if [ -e /dev/fuse ] && setpriv --reuid=65534 --regid=65534 --clear-groups test -e "$sys/bus"; then
 		is $status 0 'any user can wait, by the published record'
-		says 'and is told so' 'as published at'
+		says 'and is told so' 'root published it at'
 	fi
 elif [ "$(id -u)" -ne 0 ]; then
 	chmod 0 "$root/var/lib/vgpumgr"
 	expect 0 'who cannot open the record waits by the published one' wait --vm b
-	says 'and is told so' 'as published at'
+	says 'and is told so' 'root published it at'
 	expect 3 'and finds what is not there missing' wait --vm nobody
 	chmod 700 "$root/var/lib/vgpumgr"
 fi
