@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -200,6 +201,29 @@ static void a_change_brings_it_up_to_date_and_loses_nothing(void **state)
 			 2);
 }
 
+static void what_is_damaged_is_not_brought_up_to_date(void **state)
+{
+	struct record *record = *state;
+	struct store *store = NULL;
+	char noise[512];
+	struct error err;
+	int fd, page, size;
+
+	make_first_schema(record);
+	page = record_count(record,
+			    "SELECT rootpage FROM sqlite_master WHERE name = 'vgpu'");
+	size = record_count(record, "PRAGMA page_size");
+	memset(noise, 0xa5, sizeof(noise));
+	fd = open(record->place.file, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0 && page > 1);
+	assert_int_equal(pwrite(fd, noise, sizeof(noise), (off_t)(page - 1) * size),
+			 sizeof(noise));
+	assert_int_equal(close(fd), 0);
+	assert_true(store_open(&record->place, STORE_WRITE, 1000, &store, &err) < 0);
+	assert_int_equal(err.kind, ERROR_STORE);
+	assert_int_equal(record_count(record, "PRAGMA user_version"), 1);
+}
+
 #define on_record(test)                                                                  \
 	cmocka_unit_test_setup_teardown(test, record_setup, record_teardown)
 
@@ -211,6 +235,7 @@ int main(void)
 		on_record(a_uuid_is_found_by_its_beginning),
 		on_record(an_older_store_tells_what_it_knows_and_stays_as_it_is),
 		on_record(a_change_brings_it_up_to_date_and_loses_nothing),
+		on_record(what_is_damaged_is_not_brought_up_to_date),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

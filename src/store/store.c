@@ -235,11 +235,15 @@ static int migrate(struct store *store, struct error *err)
 	return r;
 }
 
-/* What a disk that is full or read-only holds can still be restored from. */
+/* What a disk that is full or read-only holds can still be restored from; what is damaged
+ * would be made worse by a change. */
 static int bring_up_to_date(struct store *store, enum store_mode mode, struct error *err)
 {
-	int r = migrate(store, err);
+	int r = store->version ? store_quick_check(store, err) : 0;
 
+	if (r < 0)
+		return r;
+	r = migrate(store, err);
 	if (r == 0)
 		store->version = SQL_N_MIGRATIONS;
 	return mode == STORE_WRITE && (r == -EROFS || r == -ENOSPC) ? 0 : r;
