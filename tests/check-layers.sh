@@ -93,4 +93,5 @@ uses sysfs model util
 uses host sysfs pci model util
 uses run host sysfs model util
 uses store model util
+uses out store core model util
 exit $status
