@@ -31,15 +31,17 @@ stride() {
 }
 # finish [WORDS...]: the last line of a family, which run.sh makes a row of
 finish() {
+	[ -z "${WORKER:-}" ] || echo "unreached $unreached"
 	echo "summary $points $violations $*"
 	exit $((violations > 0))
 }
 
-# share_work N: the rest of the script is run N times side by side, each on a host of its own, and
-# the sums are printed; in each, mine I is true of the points that are its own.
+# share_work N [WORDS...]: the rest of the script is run N times side by side, each on a host of its
+# own, and the sums are printed, with WORDS or those of the last; in each, mine I is true of the
+# points that are its own. What comes before is done by each, unless it asks for $WORKER.
 worker=0 workers=1
 share_work() {
-	local i pids='' sums p v failed=0 words=''
+	local i pids='' sums p v failed=0 words='' given="${*:2}"
 	if [ -n "${WORKER:-}" ]; then
 		worker=$WORKER workers=$WORKERS
 		return
@@ -52,7 +54,7 @@ share_work() {
 		wait "$i" || failed=$((failed + 1))
 	done
 	for ((i = 0; i < $1; i++)); do
-		grep -v '^summary ' "$top/worker.$i"
+		grep -vE '^(summary|unreached) ' "$top/worker.$i"
 		sums=$(sed -n 's/^summary //p' "$top/worker.$i")
 		if [ -z "$sums" ]; then
 			echo "violation: worker $i ended without a summary"
@@ -61,9 +63,12 @@ share_work() {
 		fi
 		read -r p v words <<<"$sums"
 		points=$((points + p)) violations=$((violations + v))
+		p=$(sed -n 's/^unreached //p' "$top/worker.$i")
+		unreached=$((unreached + p))
 	done
 	[ $failed -eq 0 ] || [ $violations -gt 0 ] || violations=1
-	finish "$words"
+	[ $unreached -eq 0 ] || given="${given:-$words}; unreached $unreached"
+	finish "${given:-$words}"
 }
 mine() { [ $(($1 % workers)) -eq "$worker" ]; }
 
@@ -73,20 +78,23 @@ foreign_vgpus=''      # "UUID VF TYPE-NAME" lines of what somebody else has made
 
 # The live mdevs, one "UUID VF TYPE-NAME" a line, sorted; as kernel(), with fewer processes.
 live_vgpus() {
-	local link target name
-	for link in "$sys"/bus/mdev/devices/*; do
-		[ -L "$link" ] || continue
-		target=$(readlink "$link")
-		target=${target%/*}
+	local target name
+	for target in "$sys"/bus/mdev/devices/*; do
+		[ -L "$target" ] || continue
+		readlink "$sys"/bus/mdev/devices/*
+		break
+	done | while read -r target; do
 		name='?'
-		read -r name 2>/dev/null <"$link/mdev_type/name"
-		echo "${link##*/} ${target##*/} $name"
-	done | sort
+		read -r name 2>/dev/null <"$sys/bus/mdev/devices/${target##*/}/mdev_type/name"
+		set -- "${target%/*}"
+		echo "${target##*/} ${1##*/} $name"
+	done
 }
 
 # plant_foreign VF PROFILE: a vGPU that somebody else has made, and that must stay as it is
 plant_foreign() {
-	local uuid=ffffffff-0000-4000-8000-0000000000$(printf %02x "$(wc -l <<<"$foreign_vgpus")")
+	local uuid
+	uuid=ffffffff-0000-4000-8000-0000000000$(printf %02x "$(wc -l <<<"$foreign_vgpus")")
 	foreign "$uuid" "$1" "$2"
 	foreign_vgpus=$(live_vgpus | grep '^ffffffff-'; echo)
 }
@@ -135,15 +143,19 @@ invariants() {
 # settled WHEN: after a reconcile that exits 0, record and kernel say the same, and nothing is half
 # done.
 settled() {
-	local rows live
-	rows=$(sql "SELECT uuid || ' ' || vf || ' ' || type_name FROM vgpu
-		WHERE state = 'active' ORDER BY uuid" 2>&1)
-	live=$(live_vgpus | grep -vxF "$(grep . <<<"$foreign_vgpus" || echo none)")
-	[ "$rows" = "$live" ] ||
-		violation "$1: saved: ${rows//$'\n'/, }; live: ${live//$'\n'/, }"
-	rows=$(sql "SELECT uuid || ' ' || state FROM vgpu
-		WHERE state NOT IN ('active', 'stopped')" 2>&1)
-	[ -z "$rows" ] || violation "$1: half done: ${rows//$'\n'/, }"
+	local rows live line own=''
+	rows=$(sql "SELECT uuid || ' ' || vf || ' ' || type_name ||
+			CASE state WHEN 'active' THEN '' ELSE ' ' || state END
+		FROM vgpu WHERE state <> 'stopped' ORDER BY uuid" 2>&1)
+	live=$(live_vgpus)
+	while read -r line; do
+		case $'\n'$foreign_vgpus$'\n' in
+		*$'\n'"$line"$'\n'*) ;;
+		*) own=$own${own:+$'\n'}$line ;;
+		esac
+	done <<<"$live"
+	[ "$rows" = "$own" ] ||
+		violation "$1: saved: ${rows//$'\n'/, }; live: ${own//$'\n'/, }"
 }
 
 # mend WHEN: reconcile ends it well: exit status 0, all settled, and nothing left to do

@@ -1,0 +1,292 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the families kill and errno share: the commands they are about, each on a small host with
+# vGPUs and a foreign one, and what must be so once each is done. Sourced after lib.sh.
+#
+# A scenario is a command on a host in a certain state, set up once (set_up) and put back before
+# each point (restore), which takes a reboot of the simulated host and a copy of the record rather
+# than a new host.
+inject=$top_builddir/tests/faults/inject
+[ -x "$inject" ] || bail "$inject is not built"
+
+GPU1=0000:67:00.0 # its VFs are on throughout; the foreign vGPU is there
+GPU2=0000:e8:00.0
+KEEP=cccccccc-0000-4000-8000-000000000001
+A=aaaaaaaa-0000-4000-8000-000000000001
+scenario=''
+command_line=() # of the scenario
+wanted=''	# the records that it leads to, "VM SLOT STATE" with commas between them
+snapshot=$top/snapshot
+
+# set_up SCENARIO: a host in the state that its command begins in; kept in a snapshot
+set_up() {
+	local slot
+	scenario=$1
+	host small
+	foreign_vgpus='' acked=()
+	must sriov enable "$GPU1"
+	[ "$1" = sriov ] || must sriov enable "$GPU2"
+	plant_foreign 0000:67:00.7 A40-2Q
+	must create A40-2B --vm keep --gpu "$GPU1" --uuid "$KEEP"
+	wanted='keep 0 active'
+	command_line=("$1" --vm a)
+	case $1 in
+	create) command_line=(create A40-2B --vm a) wanted='a 0 active,keep 0 active' ;;
+	create-count)
+		command_line=(create A40-2B --vm a --count 4)
+		wanted='a 0 active,a 1 active,a 2 active,a 3 active,keep 0 active'
+		;;
+	remove)
+		must create A40-2B --vm a --uuid "$A"
+		command_line=(remove --vm a --if-exists)
+		;;
+	stop)
+		must create A40-2B --vm a --uuid "$A"
+		wanted='a 0 stopped,keep 0 active'
+		;;
+	start)
+		must create A40-2B --vm a --uuid "$A"
+		must stop --vm a
+		wanted='a 0 active,keep 0 active'
+		;;
+	assign)
+		must create A40-2B --vm a --uuid "$A"
+		command_line=(assign "$A" --vm z)
+		wanted='keep 0 active,z 0 active'
+		;;
+	sriov) command_line=(sriov enable "$GPU2") ;;
+	reconcile | list | check)
+		command_line=("$1")
+		for slot in 0 1 2 3; do
+			must create A40-2B --vm a --slot $slot \
+				--uuid "aaaaaaaa-0000-4000-8000-00000000000$slot"
+		done
+		wanted='a 0 active,a 1 active,a 2 active,a 3 active,keep 0 active'
+		;;
+	*) bail "no such scenario: $1" ;;
+	esac
+	[ "$1" != reconcile ] || after_reboot
+	take_snapshot
+}
+
+# The state that reconcile begins in: the virtual functions of one GPU are off, and on the other,
+# somebody else has taken a VF that a saved vGPU was on.
+after_reboot() {
+	ctl reboot
+	rm -rf "$root/run/vgpumgr"
+	"$root/usr/lib/nvidia/sriov-manage" -e "$GPU1" >/dev/null || bail 'sriov-manage fails'
+	foreign_vgpus=''
+	plant_foreign "$(sql "SELECT vf FROM vgpu WHERE gpu = '$GPU1' AND vm = 'a' LIMIT 1")" A40-2Q
+}
+
+take_snapshot() {
+	rm -rf "$snapshot"
+	mkdir "$snapshot" && cp -a "$root/var" "$snapshot/" || bail 'cannot copy the record'
+	[ ! -d "$root/run" ] || cp -a "$root/run" "$snapshot/" || bail 'cannot copy run'
+	live_vgpus >"$snapshot/live"
+	boot_id=$(cat "$root/proc/sys/kernel/random/boot_id")
+	vfs_on=$GPU1
+	[ "$(cat "$sys/bus/pci/devices/$GPU2/sriov_numvfs")" = 0 ] || vfs_on="$GPU1 $GPU2"
+	acked_before=$(sql 'SELECT uuid FROM vgpu')
+}
+
+# The host as it was when the snapshot was taken, in the same boot.
+restore() {
+	local gpu uuid vf name name_here dir
+	ctl fail off
+	ctl reboot
+	rm -rf "$root/var" "$root/run"
+	cp -a "$snapshot/." "$root/" || bail 'cannot put the record back'
+	rm -f "$root/live" "$root/proc/sys/kernel/random/boot_id"
+	echo "$boot_id" >"$root/proc/sys/kernel/random/boot_id"
+	for gpu in $vfs_on; do
+		"$root/usr/lib/nvidia/sriov-manage" -e "$gpu" >/dev/null || bail 'sriov-manage fails'
+	done
+	while read -r uuid vf name; do
+		for dir in "$sys/bus/pci/devices/$vf/mdev_supported_types"/*; do
+			read -r name_here <"$dir/name"
+			[ "$name_here" = "$name" ] || continue
+			echo "$uuid" >"$dir/create" && continue 2
+		done
+		bail "cannot make $uuid on $vf again"
+	done <"$snapshot/live"
+	acked=()
+	for uuid in $acked_before; do
+		acked[$uuid]=1
+	done
+	# what it is to take away is no longer promised
+	[ "$scenario" != remove ] || unset "acked[$A]"
+}
+
+# "VM SLOT STATE", with commas between them
+records() {
+	sql "SELECT group_concat(line, ',') FROM (SELECT vm || ' ' || slot || ' ' || state AS line
+		FROM vgpu ORDER BY line)" 2>&1
+}
+
+# inject_into ARGUMENT-OF-INJECT... -- ARGUMENT...: the program with a fault in it. What it printed
+# and said, its status as of run; what inject saw in $hit (empty: the point was not reached), $crash
+# and $hang.
+inject_into() {
+	local fault=() word words
+	while [ "$1" != -- ]; do
+		fault+=("$1")
+		shift
+	done
+	shift
+	rm -f "$top/seen"
+	timeout -k 5 120 "$inject" -m /dev/null -t 60 -o "$top/seen" "${fault[@]}" \
+		"$vgpumgr" --root "$root" "$@" >"$out" 2>"$err" </dev/null
+	status=$?
+	hit='' crash='' hang='' ended=''
+	while read -r word words; do
+		case $word in
+		hit) hit=$words ;;
+		crash) crash=$words ;;
+		hang) hang=yes ;;
+		ended) ended=$words ;;
+		esac
+	done <"$top/seen"
+	[ -n "$ended" ] || bail "inject failed: $(cat "$err")"
+	[ -z "$crash" ] || violation "process ${crash% *} ended by signal ${crash#* }: $(tail -n2 "$err")"
+	[ -z "$hang" ] || violation 'not all had ended after a minute'
+	while read -r word; do
+		case $word in
+		*Sanitizer* | *'runtime error:'* | *Assertion*) violation "$word" ;;
+		esac
+	done <"$err"
+	acknowledged
+}
+
+# What the command printed and so promised.
+acknowledged() {
+	local uuid
+	[ "${scenario%-count}" = create ] && [ $status -eq 0 ] || return 0
+	while read -r uuid; do
+		[ ${#uuid} -eq 36 ] && acked[$uuid]=1
+	done <"$out"
+}
+
+# done_as_asked WHEN: what the command was to do is done, in record and kernel
+done_as_asked() {
+	local rows
+	rows=$(records)
+	[ "$rows" = "$wanted" ] || violation "$1: the record holds '$rows', not '$wanted'"
+	settled "$1"
+	case $scenario in
+	sriov | reconcile)
+		[ "$(cat "$sys/bus/pci/devices/$GPU2/sriov_numvfs")" = 4 ] ||
+			violation "$1: the virtual functions of $GPU2 are not on"
+		;;
+	esac
+}
+
+# Record and kernel, but for the outcome of the last reconcile, which has a time in it.
+sum_of_all() {
+	local file files=()
+	for file in "$root"/var/lib/vgpumgr/* "$root"/run/vgpumgr/*; do
+		[ "${file##*/}" = last-reconcile.json ] || [ ! -e "$file" ] || files+=("$file")
+	done
+	cksum "${files[@]}" "$sys/bus/pci/devices/$GPU1/sriov_numvfs" \
+		"$sys/bus/pci/devices/$GPU2/sriov_numvfs"
+	live_vgpus
+}
+
+# No file is left over beside those that the program keeps.
+no_leftovers() {
+	local file
+	for file in "$root"/var/lib/vgpumgr/* "$root"/var/lib/vgpumgr/.[!.]* \
+		"$root"/run/vgpumgr/* "$root"/run/vgpumgr/.[!.]*; do
+		[ -e "$file" ] || continue
+		case ${file##*/} in
+		# SQLite leaves the beginning of a journal to the next that writes
+		state.db-journal) ;;
+		state.db | lock | backup.json | inventory.json | last-reconcile.json) ;;
+		sriov-0000:*) ;;
+		*) violation "${file#"$root"} is left over" ;;
+		esac
+	done
+}
+
+# repeat: the command again, to its end; then once more, which changes nothing
+repeat() {
+	local sum
+	run --timeout 20 "${command_line[@]}"
+	if [ $status -ne 0 ]; then
+		violation "repeated, it exits $status: $(tail -n3 "$err" | paste -sd'|')"
+		return
+	fi
+	acknowledged
+	done_as_asked 'repeated'
+	invariants 'repeated'
+	no_leftovers
+	sum=$(sum_of_all)
+	run --timeout 20 "${command_line[@]}"
+	[ $status -eq 0 ] || violation "repeated once more, it exits $status: $(tail -n3 "$err")"
+	[ "$(sum_of_all)" = "$sum" ] || violation 'repeated once more, it changes something'
+}
+
+# after_fault: what must hold, whatever the fault has cut short. A stop that was cut short before
+# its device was gone is for who wanted it to repeat: reconcile never removes a device.
+after_fault() {
+	invariants 'after the fault'
+	if [ "$scenario" = stop ]; then
+		run --timeout 20 reconcile
+		if [ $status -eq 7 ] && grep -q 'its stop was cut short' "$out"; then
+			invariants 'after the fault, reported'
+			repeat
+			return
+		fi
+	fi
+	mend 'after the fault'
+	repeat
+}
+
+# record_calls FILE SCENARIO...: for each, set up and recorded, a line "SCENARIO P K PHASE NAME
+# ERRORS SUBJECT" a call
+record_calls() {
+	local file=$1 name
+	shift
+	: >"$file"
+	for name in "$@"; do
+		set_up "$name"
+		restore
+		inject_into record -- "${command_line[@]}"
+		[ $status -eq 0 ] || bail "${command_line[*]} exits $status: $(cat "$err")"
+		point="recording ${command_line[*]}"
+		done_as_asked 'while recorded'
+		grep '^[0-9]' "$top/seen" | sed "s|^|$name |; s|$root|ROOT|g" >>"$file"
+		[ "$MODE" = sample ] && [ "$name" != create-count ] || cross_check "$name"
+	done
+}
+
+# cross_check SCENARIO: strace sees as many calls, process by process. What timing varies (a wait
+# that is interrupted, a look that comes too early) may differ.
+cross_check() {
+	local try ours theirs file
+	if ! command -v strace >/dev/null; then
+		echo "# strace is not installed: nobody vouches for the calls of $1"
+		return
+	fi
+	for try in 1 2 3; do
+		restore
+		inject_into record -- "${command_line[@]}"
+		ours=$(grep '^[0-9]' "$top/seen" | cut -d' ' -f1 | uniq -c | sort -nk2 |
+			awk '{ n[$2] += $1 } END { for (p in n) print p, n[p] }' | sort -n)
+		restore
+		rm -f "$top"/strace.*
+		strace -ff -o "$top/strace" "$vgpumgr" --root "$root" "${command_line[@]}" \
+			>/dev/null 2>&1 </dev/null
+		theirs=$(for file in "$top"/strace.*; do
+			echo "${file##*.} $(grep -cv '^[-+]' "$file")"
+		done | sort -n | awk '{ print NR, $2 }')
+		if awk 'NR == FNR { n[$1] = $2; next }
+			{ seen++; d = n[$1] - $2; if (d < 0) d = -d; if (d > 4 + $2 / 50) bad = 1 }
+			END { exit bad || seen != length(n) }' <(echo "$ours") <(echo "$theirs"); then
+			echo "# $1: calls by process: $(paste -sd, <<<"$ours")," \
+				"strace counts $(paste -sd, <<<"$theirs")"
+			return
+		fi
+	done
+	violation "calls by process: $(paste -sd, <<<"$ours"), but strace counts $(paste -sd, <<<"$theirs")"
+}
