@@ -252,6 +252,22 @@ static void existence_is_that_of_the_entry_and_not_of_what_it_points_to(void **s
 	assert_false(sysfs_exists(tree->fd, "nowhere"));
 }
 
+static void what_nobody_can_tell_is_not_taken_to_be_gone(void **state)
+{
+	struct tree *tree = *state;
+	struct error err;
+
+	host_tree_text(tree->root, "file", "x");
+	assert_int_equal(sysfs_look(tree->fd, "file", &err), 1);
+	assert_int_equal(sysfs_look(tree->fd, "nowhere", &err), 0);
+	assert_int_equal(sysfs_look(tree->fd, "file/below", &err), 0);
+	host_tree_link(tree->root, "circle", "circle");
+	assert_int_equal(sysfs_look(tree->fd, "circle/below", &err), -ELOOP);
+	assert_contains(err.message, "/circle/below: ");
+	assert_true(sysfs_exists(tree->fd, "circle/below"));
+	assert_false(sysfs_exists(tree->fd, "file/below"));
+}
+
 static void a_list_is_sorted_and_has_no_dots(void **state)
 {
 	struct tree *tree = *state;
@@ -356,6 +372,7 @@ int main(void)
 		on_tree(a_refused_write_gives_the_errno_of_the_kernel),
 		on_tree(a_link_gives_its_text_or_its_last_part),
 		on_tree(existence_is_that_of_the_entry_and_not_of_what_it_points_to),
+		on_tree(what_nobody_can_tell_is_not_taken_to_be_gone),
 		on_tree(a_list_is_sorted_and_has_no_dots),
 		on_tree(vfs_are_counted_by_their_links_and_sorted_by_number),
 		on_tree(a_recorded_l40s_vf_offers_vgpus_by_vendor_vfio),

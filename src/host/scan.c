@@ -121,16 +121,17 @@ static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names
 static int is_gpu(struct scan *scan, const char *name, bool bound, struct error *err)
 {
 	char path[64];
+	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/physfn", name);
 	if (!bound) {
-		int r = pci_is_nvidia_gpu(scan->devices_fd, name, err);
-
+		r = pci_is_nvidia_gpu(scan->devices_fd, name, err);
 		if (r <= 0)
 			return r;
 	}
-	if (sysfs_exists(scan->devices_fd, path))
-		return 0;
+	r = sysfs_look(scan->devices_fd, path, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	/* Gone since it was listed? */
 	(void)snprintf(path, sizeof(path), "%s/vendor", name);
 	return sysfs_exists(scan->devices_fd, path);

@@ -160,5 +160,5 @@ int mdev_verify(int root_fd, int parent_fd, const char *parent, const char *dir,
 				 r < 0 ? "unknown" : type, dir);
 	(void)snprintf(link, sizeof(link), "mdev_supported_types/%s/devices/%s", dir,
 		       uuid);
-	return sysfs_exists(parent_fd, link);
+	return sysfs_look(parent_fd, link, err);
 }

@@ -175,9 +175,18 @@ int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size,
 	return 0;
 }
 
+int sysfs_look(int dirfd, const char *path, struct error *err)
+{
+	if (faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENODEV)
+		return 0;
+	return fail(err, errno, "look at", dirfd, path);
+}
+
 bool sysfs_exists(int dirfd, const char *path)
 {
-	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return sysfs_look(dirfd, path, NULL) != 0;
 }
 
 void names_free(struct names *names)

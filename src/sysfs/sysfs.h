@@ -35,6 +35,10 @@ int sysfs_link_name(int dirfd, const char *link, char *buf, size_t size,
 /* The whole text of the link. */
 int sysfs_link(int dirfd, const char *link, char *buf, size_t size, struct error *err);
 
+/* Is PATH there, be it a link to nowhere?  1, 0, or why nobody can tell. */
+int sysfs_look(int dirfd, const char *path, struct error *err);
+
+/* Likewise. What nobody can tell is taken to be there: to be gone needs a proof. */
 bool sysfs_exists(int dirfd, const char *path);
 
 /* A directory's entries without "." and "..", sorted as strings. */
