@@ -16,7 +16,6 @@
 int publish_run_file(int root_fd, const char *name, const char *text, struct error *err)
 {
 	_cleanup_(closep) int dir_fd = -1;
-	char suffix[16];
 
 	if ((mkdirat(root_fd, "run", 0755) < 0 && errno != EEXIST) ||
 	    (mkdirat(root_fd, RUN_DIR, 0755) < 0 && errno != EEXIST))
@@ -24,8 +23,7 @@ int publish_run_file(int root_fd, const char *name, const char *text, struct err
 	dir_fd = openat(root_fd, RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir_fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open " RUN_DIR);
-	(void)snprintf(suffix, sizeof(suffix), "%d", (int)getpid());
-	return file_replace(dir_fd, name, suffix, 0644, text, err);
+	return file_replace(dir_fd, name, "new", 0644, text, err);
 }
 
 int publish_inventory(int root_fd, const char *text, struct error *err)

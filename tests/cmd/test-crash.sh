@@ -199,6 +199,18 @@ t 'remove fails and says why' [ $status -ne 0 ]
 is "$(sql 'SELECT count(*) FROM vgpu')" 2 'no record is lost'
 ctl unstick $U1
 
+# a writer of the backup or of what is published that was killed
+small
+mkdir -p "$root/run/vgpumgr"
+for left in "$root/var/lib/vgpumgr/.backup.json" "$root/run/vgpumgr/.inventory.json" \
+	"$root/run/vgpumgr/.last-reconcile.json"; do
+	echo '{ half' >"$left.new"
+done
+must create A40-24A --vm a
+must reconcile
+is "$(cd "$root" && find var run -name '.*')" '' 'what it left does not stay'
+t 'and is in nothing that is published' fails grep -rq half "$root/run" "$root/var/lib/vgpumgr/backup.json"
+
 # the record's file system fails: nothing is made that is not recorded
 small
 must create A40-24A --vm a --uuid $U1
