@@ -94,68 +94,90 @@ live_vgpus() {
 # plant_foreign VF PROFILE: a vGPU that somebody else has made, and that must stay as it is
 plant_foreign() {
 	local uuid
-	uuid=ffffffff-0000-4000-8000-0000000000$(printf %02x "$(wc -l <<<"$foreign_vgpus")")
+	uuid=ffffffff-0000-4000-8000-0000000000$(printf %02x $(($(grep -c . <<<"$foreign_vgpus") + 1)))
 	foreign "$uuid" "$1" "$2"
-	foreign_vgpus=$(live_vgpus | grep '^ffffffff-'; echo)
+	foreign_vgpus=$(live_vgpus | grep '^ffffffff-')
 }
 
-# invariants WHEN: after any fault, with or without a reconcile after it:
-# (a) no VF in two records; (b) no device of ours without a record; (c) no acknowledged record
-# lost; (f) foreign devices untouched. That the record can be read goes without saying.
-invariants() {
-	local rows live uuid line
-	live=$(live_vgpus)
-	rows=''
-	if [ -e "$db" ]; then
-		rows=$(sql "PRAGMA integrity_check;
-			SELECT 'two records on ' || vf FROM vgpu WHERE vf <> gpu
-				GROUP BY vf HAVING count(*) > 1;
-			SELECT uuid FROM vgpu ORDER BY uuid" 2>&1)
-		[ "${rows%%$'\n'*}" = ok ] || violation "$1: the store: ${rows%%$'\n'*}"
-		case $rows in
-		*'two records'*) violation "$1: ${rows//$'\n'/; }" ;;
-		esac
-	fi
-	while read -r uuid line; do
-		[ -n "$uuid" ] || continue
-		case $'\n'$foreign_vgpus$'\n' in
-		*$'\n'"$uuid $line"$'\n'*) continue ;;
-		esac
-		case $'\n'$rows$'\n' in
-		*$'\n'"$uuid"$'\n'*) ;;
-		*) violation "$1: $uuid is live on ${line%% *} without a record" ;;
-		esac
-	done <<<"$live"
-	for uuid in "${!acked[@]}"; do
-		case $'\n'$rows$'\n' in
-		*$'\n'"$uuid"$'\n'*) ;;
-		*) violation "$1: the record of $uuid, which was acknowledged, is lost" ;;
-		esac
-	done
-	while read -r line; do
-		case $'\n'$live$'\n' in
-		*$'\n'"$line"$'\n'*) ;;
-		*) violation "$1: the foreign vGPU $line is not as it was" ;;
-		esac
-	done <<<"$(grep . <<<"$foreign_vgpus")"
-}
-
-# settled WHEN: after a reconcile that exits 0, record and kernel say the same, and nothing is half
-# done.
-settled() {
-	local rows live line own=''
-	rows=$(sql "SELECT uuid || ' ' || vf || ' ' || type_name ||
-			CASE state WHEN 'active' THEN '' ELSE ' ' || state END
-		FROM vgpu WHERE state <> 'stopped' ORDER BY uuid" 2>&1)
-	live=$(live_vgpus)
+# look: what record and kernel say now, for what is asked about it: $live, lines as of live_vgpus,
+# $own, those of them that are not foreign; and of the record $store_says (ok), $two_on_one,
+# $saved_uuids, $saved_active, lines as of live_vgpus with another state than active behind,
+# $saved_records, "VM SLOT STATE" with commas between them, and $saved_generation. One process each, since families look often.
+look() {
+	local kind line
+	live=$(live_vgpus) own=''
 	while read -r line; do
 		case $'\n'$foreign_vgpus$'\n' in
 		*$'\n'"$line"$'\n'*) ;;
 		*) own=$own${own:+$'\n'}$line ;;
 		esac
 	done <<<"$live"
-	[ "$rows" = "$own" ] ||
-		violation "$1: saved: ${rows//$'\n'/, }; live: ${own//$'\n'/, }"
+	store_says='' two_on_one='' saved_uuids='' saved_active='' saved_generation='' saved_records=''
+	if [ ! -e "$db" ]; then
+		store_says=ok
+		return
+	fi
+	while read -r kind line; do
+		case $kind in
+		two:) two_on_one="$two_on_one $line" ;;
+		uuid:) saved_uuids=$saved_uuids${saved_uuids:+$'\n'}$line ;;
+		saved:) saved_active=$saved_active${saved_active:+$'\n'}$line ;;
+		record:) saved_records=$saved_records${saved_records:+,}$line ;;
+		generation:) saved_generation=$line ;;
+		*) store_says="${store_says:+$store_says; }$kind${line:+ $line}" ;;
+		esac
+	done <<<"$(sql "PRAGMA integrity_check;
+		SELECT 'two: ' || vf FROM vgpu WHERE vf <> gpu GROUP BY vf HAVING count(*) > 1;
+		SELECT 'uuid: ' || uuid FROM vgpu ORDER BY uuid;
+		SELECT 'saved: ' || uuid || ' ' || vf || ' ' || type_name ||
+				CASE state WHEN 'active' THEN '' ELSE ' ' || state END
+			FROM vgpu WHERE state <> 'stopped' ORDER BY uuid;
+		SELECT 'record: ' || vm || ' ' || slot || ' ' || state FROM vgpu ORDER BY vm, slot;
+		SELECT 'generation: ' || value FROM meta WHERE key = 'generation'" 2>&1)"
+}
+
+# invariants WHEN: after any fault, with or without a reconcile after it:
+# (a) no VF in two records; (b) no device of ours without a record; (c) no acknowledged record
+# lost; (f) foreign devices untouched. That the record can be read goes without saying.
+invariants() {
+	look
+	invariants_seen "$1"
+}
+invariants_seen() { # of what look saw last
+	local uuid line
+	[ "$store_says" = ok ] || violation "$1: the store: $store_says"
+	[ -z "$two_on_one" ] || violation "$1: two records on$two_on_one"
+	while read -r uuid line; do
+		[ -n "$uuid" ] || continue
+		case $'\n'$saved_uuids$'\n' in
+		*$'\n'"$uuid"$'\n'*) ;;
+		*) violation "$1: $uuid is live on ${line%% *} without a record" ;;
+		esac
+	done <<<"$own"
+	for uuid in "${!acked[@]}"; do
+		case $'\n'$saved_uuids$'\n' in
+		*$'\n'"$uuid"$'\n'*) ;;
+		*) violation "$1: the record of $uuid, which was acknowledged, is lost" ;;
+		esac
+	done
+	while read -r line; do
+		[ -n "$line" ] || continue
+		case $'\n'$live$'\n' in
+		*$'\n'"$line"$'\n'*) ;;
+		*) violation "$1: the foreign vGPU $line is not as it was" ;;
+		esac
+	done <<<"$foreign_vgpus"
+}
+
+# settled WHEN: after a reconcile that exits 0, record and kernel say the same, and nothing is half
+# done.
+settled() {
+	look
+	settled_seen "$1"
+}
+settled_seen() { # of what look saw last
+	[ "$saved_active" = "$own" ] ||
+		violation "$1: saved: ${saved_active//$'\n'/, }; live: ${own//$'\n'/, }"
 }
 
 # mend WHEN: reconcile ends it well: exit status 0, all settled, and nothing left to do
@@ -165,6 +187,7 @@ mend() {
 		violation "$1: reconcile exits $status: $(tail -n3 "$err" | paste -sd'|')"
 		return
 	fi
-	invariants "$1, reconciled"
-	settled "$1, reconciled"
+	look
+	invariants_seen "$1, reconciled"
+	settled_seen "$1, reconciled"
 }

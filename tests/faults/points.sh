@@ -83,33 +83,35 @@ take_snapshot() {
 	rm -rf "$snapshot"
 	mkdir "$snapshot" && cp -a "$root/var" "$snapshot/" || bail 'cannot copy the record'
 	[ ! -d "$root/run" ] || cp -a "$root/run" "$snapshot/" || bail 'cannot copy run'
-	live_vgpus >"$snapshot/live"
+	live_before=$(live_vgpus)
 	boot_id=$(cat "$root/proc/sys/kernel/random/boot_id")
 	vfs_on=$GPU1
 	[ "$(cat "$sys/bus/pci/devices/$GPU2/sriov_numvfs")" = 0 ] || vfs_on="$GPU1 $GPU2"
 	acked_before=$(sql 'SELECT uuid FROM vgpu')
 }
 
-# The host as it was when the snapshot was taken, in the same boot.
+# The host as it was when the snapshot was taken, in the same boot. Where no virtual functions are
+# switched, that takes no reboot.
 restore() {
-	local gpu uuid vf name name_here dir
-	ctl fail off
-	ctl reboot
+	local uuid vf name line now
 	rm -rf "$root/var" "$root/run"
-	cp -a "$snapshot/." "$root/" || bail 'cannot put the record back'
-	rm -f "$root/live" "$root/proc/sys/kernel/random/boot_id"
-	echo "$boot_id" >"$root/proc/sys/kernel/random/boot_id"
-	for gpu in $vfs_on; do
-		"$root/usr/lib/nvidia/sriov-manage" -e "$gpu" >/dev/null || bail 'sriov-manage fails'
-	done
+	cp -a "$snapshot/var" "$root/" || bail 'cannot put the record back'
+	[ ! -d "$snapshot/run" ] || cp -a "$snapshot/run" "$root/" || bail 'cannot put run back'
+	case $scenario in sriov | reconcile) reboot_as_it_was ;; esac
+	now=$(live_vgpus)
+	while read -r uuid line; do
+		[ -n "$uuid" ] || continue
+		case $'\n'$live_before$'\n' in
+		*$'\n'"$uuid $line"$'\n'*) ;;
+		*) echo 1 >"$sys/bus/mdev/devices/$uuid/remove" || bail "cannot remove $uuid" ;;
+		esac
+	done <<<"$now"
 	while read -r uuid vf name; do
-		for dir in "$sys/bus/pci/devices/$vf/mdev_supported_types"/*; do
-			read -r name_here <"$dir/name"
-			[ "$name_here" = "$name" ] || continue
-			echo "$uuid" >"$dir/create" && continue 2
-		done
-		bail "cannot make $uuid on $vf again"
-	done <"$snapshot/live"
+		case $'\n'$now$'\n' in
+		*$'\n'"$uuid $vf $name"$'\n'*) continue ;;
+		esac
+		make_again "$uuid" "$vf" "$name" || bail "cannot make $uuid on $vf again"
+	done <<<"$live_before"
 	acked=()
 	for uuid in $acked_before; do
 		acked[$uuid]=1
@@ -118,10 +120,41 @@ restore() {
 	[ "$scenario" != remove ] || unset "acked[$A]"
 }
 
-# "VM SLOT STATE", with commas between them
-records() {
-	sql "SELECT group_concat(line, ',') FROM (SELECT vm || ' ' || slot || ' ' || state AS line
-		FROM vgpu ORDER BY line)" 2>&1
+reboot_as_it_was() {
+	local gpu
+	ctl reboot
+	rm -f "$root/proc/sys/kernel/random/boot_id"
+	echo "$boot_id" >"$root/proc/sys/kernel/random/boot_id"
+	for gpu in $vfs_on; do
+		"$root/usr/lib/nvidia/sriov-manage" -e "$gpu" >/dev/null || bail 'sriov-manage fails'
+	done
+}
+
+make_again() { # UUID VF TYPE-NAME
+	local dir name
+	for dir in "$sys/bus/pci/devices/$2/mdev_supported_types"/*; do
+		read -r name <"$dir/name"
+		[ "$name" = "$3" ] || continue
+		echo "$1" >"$dir/create"
+		return
+	done
+	return 1
+}
+
+# go ARGUMENT...: run, with fewer processes; inject or the reconcile before it would have noticed
+# that it hangs
+go() {
+	"$vgpumgr" --root "$root" --timeout 20 "$@" >"$out" 2>"$err" </dev/null
+	status=$?
+	no_complaints
+}
+no_complaints() {
+	local line
+	while read -r line; do
+		case $line in
+		*Sanitizer* | *'runtime error:'* | *Assertion*) violation "$line" ;;
+		esac
+	done <"$err"
 }
 
 # inject_into ARGUMENT-OF-INJECT... -- ARGUMENT...: the program with a fault in it. What it printed
@@ -150,11 +183,7 @@ inject_into() {
 	[ -n "$ended" ] || bail "inject failed: $(cat "$err")"
 	[ -z "$crash" ] || violation "process ${crash% *} ended by signal ${crash#* }: $(tail -n2 "$err")"
 	[ -z "$hang" ] || violation 'not all had ended after a minute'
-	while read -r word; do
-		case $word in
-		*Sanitizer* | *'runtime error:'* | *Assertion*) violation "$word" ;;
-		esac
-	done <"$err"
+	no_complaints
 	acknowledged
 }
 
@@ -169,14 +198,18 @@ acknowledged() {
 
 # done_as_asked WHEN: what the command was to do is done, in record and kernel
 done_as_asked() {
-	local rows
-	rows=$(records)
-	[ "$rows" = "$wanted" ] || violation "$1: the record holds '$rows', not '$wanted'"
-	settled "$1"
+	look
+	done_seen "$1"
+}
+done_seen() { # of what look saw last
+	local vfs
+	[ "$saved_records" = "$wanted" ] ||
+		violation "$1: the record holds '$saved_records', not '$wanted'"
+	settled_seen "$1"
 	case $scenario in
 	sriov | reconcile)
-		[ "$(cat "$sys/bus/pci/devices/$GPU2/sriov_numvfs")" = 4 ] ||
-			violation "$1: the virtual functions of $GPU2 are not on"
+		read -r vfs <"$sys/bus/pci/devices/$GPU2/sriov_numvfs"
+		[ "$vfs" = 4 ] || violation "$1: the virtual functions of $GPU2 are not on"
 		;;
 	esac
 }
@@ -192,38 +225,63 @@ sum_of_all() {
 	live_vgpus
 }
 
-# No file is left over beside those that the program keeps.
-no_leftovers() {
+# Which files are there beside those that the program keeps, in $left_over.
+find_leftovers() {
 	local file
+	left_over=''
 	for file in "$root"/var/lib/vgpumgr/* "$root"/var/lib/vgpumgr/.[!.]* \
 		"$root"/run/vgpumgr/* "$root"/run/vgpumgr/.[!.]*; do
 		[ -e "$file" ] || continue
 		case ${file##*/} in
-		# SQLite leaves the beginning of a journal to the next that writes
-		state.db-journal) ;;
 		state.db | lock | backup.json | inventory.json | last-reconcile.json) ;;
 		sriov-0000:*) ;;
-		*) violation "${file#"$root"} is left over" ;;
+		# SQLite leaves the beginning of a journal to the next that writes
+		state.db-journal) ;;
+		*) left_over="$left_over ${file#"$root"}" ;;
 		esac
+	done
+}
+
+# What a writer that was killed has left over does not stay for ever: the next that writes such a
+# file takes it away.
+no_leftovers() {
+	find_leftovers
+	[ -n "$left_over" ] || return 0
+	must assign "$KEEP" --vm other
+	must reconcile
+	find_leftovers
+	[ -z "$left_over" ] || violation "left over:$left_over"
+}
+
+# published WHEN: the files for those who cannot read the record are of its last change, as look
+# saw it
+published() {
+	local file
+	for file in "$root/var/lib/vgpumgr/backup.json" "$root/run/vgpumgr/inventory.json"; do
+		[[ "$(<"$file")" == *"\"generation\": $saved_generation,"* ]] ||
+			violation "$1: ${file##*/} is not of generation $saved_generation:" \
+				"$(grep generation "$file")"
 	done
 }
 
 # repeat: the command again, to its end; then once more, which changes nothing
 repeat() {
 	local sum
-	run --timeout 20 "${command_line[@]}"
+	go "${command_line[@]}"
 	if [ $status -ne 0 ]; then
 		violation "repeated, it exits $status: $(tail -n3 "$err" | paste -sd'|')"
 		return
 	fi
 	acknowledged
-	done_as_asked 'repeated'
-	invariants 'repeated'
-	no_leftovers
+	look
+	done_seen 'repeated'
+	invariants_seen 'repeated'
+	published 'repeated'
 	sum=$(sum_of_all)
-	run --timeout 20 "${command_line[@]}"
+	go "${command_line[@]}"
 	[ $status -eq 0 ] || violation "repeated once more, it exits $status: $(tail -n3 "$err")"
 	[ "$(sum_of_all)" = "$sum" ] || violation 'repeated once more, it changes something'
+	no_leftovers
 }
 
 # after_fault: what must hold, whatever the fault has cut short. A stop that was cut short before
@@ -231,7 +289,7 @@ repeat() {
 after_fault() {
 	invariants 'after the fault'
 	if [ "$scenario" = stop ]; then
-		run --timeout 20 reconcile
+		go reconcile
 		if [ $status -eq 7 ] && grep -q 'its stop was cut short' "$out"; then
 			invariants 'after the fault, reported'
 			repeat
