@@ -112,3 +112,8 @@ void context_sign(struct context *ctx, struct store *store);
 /* Writes backup and inventory, once per command that changed something. What goes wrong
  * is a warning: the change itself is done and durable. */
 void context_publish(struct context *ctx, struct store *store, const char *machine_id);
+
+/* Likewise, for a command that found nothing to change: only where they are not of the
+ * record's last change, since whoever made it was killed before he came to it. */
+void context_publish_late(struct context *ctx, struct store *store,
+			  const char *machine_id);

@@ -241,3 +241,16 @@ void context_publish(struct context *ctx, struct store *store, const char *machi
 	if (publish_inventory(ctx->root_fd, text, &err) < 0)
 		warning("%s (the change itself is recorded)", err.message);
 }
+
+void context_publish_late(struct context *ctx, struct store *store,
+			  const char *machine_id)
+{
+	uint64_t generation;
+	struct error err;
+
+	if (store_generation(store, &generation, &err) < 0)
+		warning("%s", err.message);
+	else if (!publish_is_of(ctx->root_fd, generation) ||
+		 (store_is_writable(store) && !backup_is_of(&ctx->place, generation)))
+		context_publish(ctx, store, machine_id);
+}

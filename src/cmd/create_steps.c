@@ -405,9 +405,10 @@ int create_do(struct context *ctx, struct create *c, struct error *err)
 			return r;
 		else if (c->rehearsal)
 			r = open_store(ctx, c, STORE_CREATE, err);
-		else if (nothing_changed(c))
+		else if (nothing_changed(c)) {
+			context_publish_late(ctx, c->store, c->view.host->machine_id);
 			return 0;
-		else {
+		} else {
 			r = make_and_judge(ctx, c, err);
 			if (r == 0)
 				r = settle(ctx, c, err);

@@ -205,8 +205,10 @@ static void publish_outcome(struct context *ctx, struct reconcile *rc, const cha
 {
 	struct error err;
 
-	if (rc->changed || !sysfs_exists(ctx->root_fd, "run/vgpumgr/inventory.json"))
+	if (rc->changed)
 		context_publish(ctx, rc->store, rc->view.host->machine_id);
+	else
+		context_publish_late(ctx, rc->store, rc->view.host->machine_id);
 	if (text && publish_run_file(ctx->root_fd, "last-reconcile.json", text, &err) < 0)
 		warning("%s", err.message);
 }

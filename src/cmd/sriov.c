@@ -428,6 +428,8 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 		warning("what was switched could not be written down: %s", inner.message);
 	if (changed)
 		context_publish(ctx, s->store, s->view.host->machine_id);
+	else if (s->store)
+		context_publish_late(ctx, s->store, s->view.host->machine_id);
 	if (r < 0)
 		return r;
 	failed = first_failure(s, 0, err);

@@ -331,8 +331,14 @@ static int take_all(struct context *ctx, struct take_away *t, struct error *err)
 			r = choose(t, err);
 		if (r == 0)
 			r = check_all(ctx, t, err);
-		if (r == 0 && (ctx->dry_run || !anything_to_do(t)))
+		if (r == 0 && ctx->dry_run)
 			return 0;
+		if (r == 0 && !anything_to_do(t)) {
+			if (t->store)
+				context_publish_late(ctx, t->store,
+						     t->view.host->machine_id);
+			return 0;
+		}
 		if (r == 0)
 			r = mark(ctx, t, err);
 	} while (r == -ESTALE && look_again_until(deadline));

@@ -32,28 +32,6 @@ static int open_dir(const struct store_place *place, struct error *err)
 				   place->dir);
 }
 
-/* What a document says of its generation, in the few lines before its records; 0 where
- * they say nothing. Cheaper than to parse all of it. */
-static uint64_t peek_generation(int dir_fd, const char *name)
-{
-	_cleanup_(closep) int fd =
-		openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	static const char key[] = "\"generation\": ";
-	char head[512], number[24];
-	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head) - 1, 0);
-	const char *found;
-	uint64_t generation;
-
-	head[n < 0 ? 0 : n] = '\0';
-	found = strstr(head, key);
-	if (!found)
-		return 0;
-	found += sizeof(key) - 1;
-	(void)snprintf(number, sizeof(number), "%.*s", (int)strspn(found, "0123456789"),
-		       found);
-	return parse_u64(number, &generation) ? generation : 0;
-}
-
 /* "backup-0000000042-20260102T030405Z.json" */
 static bool parse_name(const char *name, uint64_t *ret_generation)
 {
@@ -181,7 +159,7 @@ static int keep_last(int dir_fd, struct error *err)
 	    !strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm))
 		(void)snprintf(when, sizeof(when), "%lld", (long long)st.st_mtime);
 	(void)snprintf(name, sizeof(name), PREFIX "%010" PRIu64 "-%s" SUFFIX,
-		       peek_generation(dir_fd, BACKUP_NAME), when);
+		       record_peek_generation(dir_fd, BACKUP_NAME), when);
 	/* The same generation of the same second is the same record. */
 	if (linkat(dir_fd, BACKUP_NAME, archive_fd, name, 0) < 0 && errno != EEXIST)
 		return error_set(err, ERROR_SYSTEM, errno,
@@ -205,6 +183,13 @@ int backup_write(const struct store_place *place, const char *text, struct error
 	if (err)
 		*err = inner;
 	return kept;
+}
+
+bool backup_is_of(const struct store_place *place, uint64_t generation)
+{
+	_cleanup_(closep) int dir_fd = open_dir(place, NULL);
+
+	return dir_fd >= 0 && record_peek_generation(dir_fd, BACKUP_NAME) == generation;
 }
 
 ssize_t backup_list(const struct store_place *place, struct backup **ret,
@@ -232,7 +217,7 @@ ssize_t backup_list(const struct store_place *place, struct backup **ret,
 	if (fstatat(dir_fd, BACKUP_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		memmove(list + 1, list, (size_t)n * sizeof(*list));
 		list[0] = (struct backup){ .name = BACKUP_NAME };
-		list[0].generation = peek_generation(dir_fd, BACKUP_NAME);
+		list[0].generation = record_peek_generation(dir_fd, BACKUP_NAME);
 		n++;
 	}
 	for (i = 0; i < n; i++)

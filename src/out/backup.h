@@ -24,6 +24,9 @@ struct backup {
  */
 int backup_write(const struct store_place *place, const char *text, struct error *err);
 
+/* Is backup.json of that generation? */
+bool backup_is_of(const struct store_place *place, uint64_t generation);
+
 /* All there are, the newest first: backup.json, then the archive by generation, for time
  * may have run backwards. Returns how many; the caller frees RET. No directory: none. */
 ssize_t backup_list(const struct store_place *place, struct backup **ret,

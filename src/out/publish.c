@@ -31,6 +31,11 @@ int publish_inventory(int root_fd, const char *text, struct error *err)
 	return publish_run_file(root_fd, INVENTORY, text, err);
 }
 
+bool publish_is_of(int root_fd, uint64_t generation)
+{
+	return record_peek_generation(root_fd, RUN_DIR "/" INVENTORY) == generation;
+}
+
 int publish_read(int root_fd, struct saved **ret, int64_t *ret_written_at,
 		 struct error *err)
 {

@@ -13,5 +13,8 @@ int publish_inventory(int root_fd, const char *text, struct error *err);
 int publish_read(int root_fd, struct saved **ret, int64_t *ret_written_at,
 		 struct error *err);
 
+/* Is the published inventory of that generation? */
+bool publish_is_of(int root_fd, uint64_t generation);
+
 /* Writes TEXT to run/vgpumgr/NAME, by a temporary file and a rename, not synced. */
 int publish_run_file(int root_fd, const char *name, const char *text, struct error *err);

@@ -24,3 +24,7 @@ int record_parse(const char *text, size_t length, const char *what, struct saved
 
 /* Likewise, the regular file behind FD, of at most 64 MiB. */
 int record_read(int fd, const char *what, struct saved **ret, struct error *err);
+
+/* What DIR_FD/NAME, such a document, says of its generation, in the few lines before its
+ * records; 0 where it says nothing. Cheaper than to read all of it. */
+uint64_t record_peek_generation(int dir_fd, const char *name);

@@ -211,6 +211,36 @@ must reconcile
 is "$(cd "$root" && find var run -name '.*')" '' 'what it left does not stay'
 t 'and is in nothing that is published' fails grep -rq half "$root/run" "$root/var/lib/vgpumgr/backup.json"
 
+# one that was killed between its change and the files that tell of it
+behind() {
+	must create A40-24A --vm "$1" --slot 0
+	cp -a "$root/var/lib/vgpumgr/backup.json" "$root/run/vgpumgr/inventory.json" "$top/"
+	must assign --vm "$2" "$(cat "$out")"
+	cp -a "$top/backup.json" "$root/var/lib/vgpumgr/"
+	cp -a "$top/inventory.json" "$root/run/vgpumgr/"
+}
+told() {
+	cmp "$root/var/lib/vgpumgr/backup.json" "$root/run/vgpumgr/inventory.json" &&
+		[ "$(jq .generation "$root/run/vgpumgr/inventory.json")" = "$(generation)" ]
+}
+small
+behind a b
+t 'files are behind the record' fails told
+must reconcile
+t 'reconcile, which has nothing to do, brings them up to date' told
+must remove --vm b
+behind a b
+must create A40-24A --vm b
+t 'so does a create of what is there' told
+must remove --vm b
+behind a b
+must remove --vm nobody --if-exists
+t 'and a remove of what is gone' told
+sum=$(record_sum)
+must create A40-24A --vm b
+must remove --vm nobody --if-exists
+is "$(record_sum)" "$sum" 'once they are, nothing is written'
+
 # the record's file system fails: nothing is made that is not recorded
 small
 must create A40-24A --vm a --uuid $U1
