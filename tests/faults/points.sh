@@ -233,7 +233,7 @@ find_leftovers() {
 		"$root"/run/vgpumgr/* "$root"/run/vgpumgr/.[!.]*; do
 		[ -e "$file" ] || continue
 		case ${file##*/} in
-		state.db | lock | backup.json | inventory.json | last-reconcile.json) ;;
+		state.db | lock | backup.json | archive | inventory.json | last-reconcile.json) ;;
 		sriov-0000:*) ;;
 		# SQLite leaves the beginning of a journal to the next that writes
 		state.db-journal) ;;
