@@ -42,6 +42,7 @@ sample) step=$(stride "$total" 24) ;;
 default) step=$(stride "$total" 3400) ;;
 full) step=1 ;;
 esac
+[ -z "${STEP:-}" ] || step=$STEP
 # shellcheck disable=SC2046 # words
 share_work 2 "of $total faults: $(cut -d' ' -f1 "$faults" | uniq -c |
 	awk '{ printf "%s%s %d", sep, $2, $1; sep = ", " }')"
@@ -57,11 +58,19 @@ try() {
 	unreached=$((unreached + 1))
 }
 
+# reconcile, start and check say in the last column of their table why something is not as saved.
+in_table() {
+	case $scenario in
+	reconcile | start | check) grep -qE ' (create|roll-forward|report|none) +[a-z/]' "$out" ;;
+	*) return 1 ;;
+	esac
+}
+
 # What the command itself must have said and done.
 judge() {
 	local lines
 	[ $status -le 10 ] || violation "it exits $status"
-	[ $status -eq 0 ] || [ -s "$err" ] || { [ $status -eq 7 ] && [ -s "$out" ]; } ||
+	[ $status -eq 0 ] || [ -s "$err" ] || in_table ||
 		violation "it exits $status without a word"
 	[ $status -eq 0 ] || return
 	if [ "$is_query" ]; then

@@ -28,10 +28,10 @@ sample) single=$(stride "$total" 24) family=$((single * 5 + 1)) again=$((single 
 default) single=1 family=8 again=12 ;;
 full) single=1 family=1 again=2 ;;
 esac
+[ -z "${STEP:-}" ] || single=$STEP
 # shellcheck disable=SC2046 # words
 share_work 2 "points = calls: $(cut -d' ' -f1 "$calls" | uniq -c |
 	awk '{ printf "%s%s %d", sep, $2, $1; sep = ", " }')"
-[ "$violations" -eq 0 ] || finish
 
 # try HOW P K NAME SUBJECT: one point; tried again if it is not reached, since timing varies
 try() {

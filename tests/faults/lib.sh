@@ -38,22 +38,23 @@ finish() {
 
 # share_work N [WORDS...]: the rest of the script is run N times side by side, each on a host of its
 # own, and the sums are printed, with WORDS or those of the last; in each, mine I is true of the
-# points that are its own. What comes before is done by each, unless it asks for $WORKER.
+# points that are its own. What comes before is done by each, unless it asks for $WORKER. JOBS in the
+# environment is another N.
 worker=0 workers=1
 share_work() {
-	local i pids='' sums p v failed=0 words='' given="${*:2}"
+	local i pids='' sums p v failed=0 words='' given="${*:2}" n=${JOBS:-$1}
 	if [ -n "${WORKER:-}" ]; then
 		worker=$WORKER workers=$WORKERS
 		return
 	fi
-	for ((i = 0; i < $1; i++)); do
-		WORKER=$i WORKERS=$1 "$BASH" "$0" >"$top/worker.$i" 2>&1 &
+	for ((i = 0; i < n; i++)); do
+		WORKER=$i WORKERS=$n "$BASH" "$0" >"$top/worker.$i" 2>&1 &
 		pids="$pids $!"
 	done
 	for i in $pids; do
 		wait "$i" || failed=$((failed + 1))
 	done
-	for ((i = 0; i < $1; i++)); do
+	for ((i = 0; i < n; i++)); do
 		grep -vE '^(summary|unreached) ' "$top/worker.$i"
 		sums=$(sed -n 's/^summary //p' "$top/worker.$i")
 		if [ -z "$sums" ]; then
