@@ -79,6 +79,7 @@ judge() {
 		return
 	fi
 	done_as_asked 'exit status 0'
+	grep -q 'warning: ' "$err" || published 'exit status 0 without a warning'
 	case $scenario in
 	create) lines=1 ;;
 	create-count) lines=4 ;;
