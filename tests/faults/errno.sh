@@ -61,7 +61,7 @@ try() {
 # reconcile, start and check say in the last column of their table why something is not as saved.
 in_table() {
 	case $scenario in
-	reconcile | start | check) grep -qE ' (create|roll-forward|report|none) +[a-z/]' "$out" ;;
+	reconcile | start | check) grep -qE ' (create|move|adopt-vf|roll-forward|forget|report|none) +[^ ]' "$out" ;;
 	*) return 1 ;;
 	esac
 }
