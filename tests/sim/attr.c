@@ -306,6 +306,7 @@ bool attr_show_waits(const struct sim *sim, const struct node *n)
 int attr_show(struct sim *sim, const struct node *n, struct text *ret)
 {
 	const struct override *o = override_of(sim, n, OVERRIDE_HANG);
+	int refused;
 
 	if (o && !sim_sleep(sim, o->ms))
 		return -EIO;
@@ -317,6 +318,9 @@ int attr_show(struct sim *sim, const struct node *n, struct text *ret)
 		if (n->obj->dead)
 			return -ENODEV;
 	}
+	refused = plan_refuses(sim, n);
+	if (refused)
+		return -refused;
 	o = override_of(sim, n, OVERRIDE_GARBAGE);
 	if (o) {
 		ret->len =
@@ -416,6 +420,9 @@ int attr_store(struct sim *sim, uint64_t ino, const char *data, size_t len)
 
 	if (!node_get(sim, ino, &n))
 		return -ENODEV;
+	r = plan_refuses(sim, &n);
+	if (r)
+		return -r;
 	text = memcpy(xcalloc(len + 1, 1), data, len);
 	if (len && text[len - 1] == '\n')
 		text[len - 1] = '\0';

@@ -139,24 +139,12 @@ static void add_rule(struct sim *sim, const struct rule *rule)
 	sim->rules[sim->n_rules++] = *rule;
 }
 
-/* Drops the rules that fail, or those that delay. */
-static void drop_rules(struct sim *sim, bool failing)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < sim->n_rules; i++) {
-		if (failing ? !sim->rules[i].errnum : sim->rules[i].errnum)
-			sim->rules[kept++] = sim->rules[i];
-	}
-	sim->n_rules = kept;
-}
-
 static bool do_fail(struct command *c)
 {
 	struct rule rule = { 0 };
 
 	if (c->n == 2 && !strcmp(arg(c, 1), "off")) {
-		drop_rules(c->sim, true);
+		plan_drop_rules(c->sim, RULE_FAIL);
 		return true;
 	}
 	if (!operation(c, &rule.op) || !which(c, &rule))
@@ -176,12 +164,29 @@ static bool do_delay(struct command *c)
 	struct rule rule = { 0 };
 
 	if (c->n == 2 && !strcmp(arg(c, 1), "off")) {
-		drop_rules(c->sim, false);
+		plan_drop_rules(c->sim, RULE_DELAY);
 		return true;
 	}
 	if (!operation(c, &rule.op) || !which(c, &rule) ||
 	    !number(c, 3, 1 << 30, &rule.delay_ms))
 		return false;
+	add_rule(c->sim, &rule);
+	return true;
+}
+
+static bool do_vanish(struct command *c)
+{
+	struct rule rule = { 0 };
+	int vf;
+
+	if (c->n == 2 && !strcmp(arg(c, 1), "off")) {
+		plan_drop_rules(c->sim, RULE_VANISH);
+		return true;
+	}
+	if (!operation(c, &rule.op) || !which(c, &rule))
+		return false;
+	if (!bdf_parse(arg(c, 3), &rule.vanish) || !gpu_of_bdf(c->sim, rule.vanish, &vf))
+		return bad(c, "no function %s", arg(c, 3));
 	add_rule(c->sim, &rule);
 	return true;
 }
@@ -201,6 +206,15 @@ static bool do_errno(struct command *c)
 		return bad(c, "errno full ERRNO");
 	c->sim->full_errno = errnum;
 	return true;
+}
+
+static bool do_chunk(struct command *c)
+{
+	if (!strcmp(arg(c, 1), "off")) {
+		c->sim->chunk = 0;
+		return true;
+	}
+	return number(c, 1, 1 << 20, &c->sim->chunk);
 }
 
 static bool on_off(struct command *c, const char *on, const char *off, bool *ret)
@@ -270,6 +284,24 @@ static bool do_counters(struct command *c)
 	for (i = 0; i < N_COUNTERS; i++)
 		reply_add(c->reply, "%s %llu\n", names[i],
 			  (unsigned long long)c->sim->counters[i]);
+	return true;
+}
+
+/* "on" begins anew; without an argument, it tells. */
+static bool do_trace(struct command *c)
+{
+	struct sim *sim = c->sim;
+	size_t i;
+
+	if (c->n == 1) {
+		for (i = 0; i < sim->n_trace; i++)
+			reply_add(c->reply, "%s\n", sim->trace[i]);
+		return true;
+	}
+	if (!on_off(c, "on", "off", &sim->tracing))
+		return false;
+	while (sim->tracing && sim->n_trace)
+		free(sim->trace[--sim->n_trace]);
 	return true;
 }
 
@@ -347,6 +379,7 @@ static const struct {
 	bool (*run)(struct command *c);
 } commands[] = {
 	{ "busy", do_busy },
+	{ "chunk", do_chunk },
 	{ "counters", do_counters },
 	{ "delay", do_delay },
 	{ "drop-type", do_drop_type },
@@ -362,12 +395,14 @@ static const struct {
 	{ "idle", do_idle },
 	{ "latency", do_latency },
 	{ "lie", do_lie },
+	{ "link", do_link },
 	{ "newline", do_newline },
 	{ "override", do_override },
 	{ "pid", do_pid },
 	{ "prefix", do_prefix },
 	{ "raw-sriov", do_raw_sriov },
 	{ "reboot", do_reboot },
+	{ "refuse", do_refuse },
 	{ "release-vf", do_release_vf },
 	{ "renumber", do_renumber },
 	{ "reset", do_reset },
@@ -378,9 +413,11 @@ static const struct {
 	{ "stop", do_stop },
 	{ "take-gpu", do_take_gpu },
 	{ "take-vf", do_take_vf },
+	{ "trace", do_trace },
 	{ "types-late", do_types_late },
 	{ "unbind-pf", do_unbind_pf },
 	{ "unstick", do_unstick },
+	{ "vanish", do_vanish },
 };
 
 /* Words are apart by blanks; "..." keeps blanks, with \" for a quote in it. */

@@ -41,3 +41,5 @@ bool do_garbage(struct command *c);
 bool do_hide(struct command *c);
 bool do_show(struct command *c);
 bool do_hang(struct command *c);
+bool do_link(struct command *c);
+bool do_refuse(struct command *c);

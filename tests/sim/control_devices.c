@@ -24,18 +24,15 @@ static struct gpu *gpu_arg(struct command *c)
 /* A VF by its address, whether it is there or not. */
 static struct gpu *vf_arg(struct command *c, unsigned *index)
 {
+	struct gpu *gpu = NULL;
 	uint32_t bdf;
-	size_t i;
+	int vf = -1;
 
-	for (i = 0; bdf_parse(arg(c, 1), &bdf) && i < c->sim->n_gpus; i++) {
-		struct gpu *gpu = &c->sim->gpus[i];
-
-		if (bdf < gpu->bdf + VF_OFFSET ||
-		    bdf >= gpu->bdf + VF_OFFSET + gpu->total_vfs)
-			continue;
-		*index = bdf - gpu->bdf - VF_OFFSET;
+	if (bdf_parse(arg(c, 1), &bdf))
+		gpu = gpu_of_bdf(c->sim, bdf, &vf);
+	*index = (unsigned)vf;
+	if (gpu && vf >= 0)
 		return gpu;
-	}
 	bad(c, "no VF %s", arg(c, 1));
 	return NULL;
 }
@@ -129,13 +126,9 @@ bool do_take_vf(struct command *c)
 	unsigned i;
 	struct gpu *gpu = vf_arg(c, &i);
 
-	if (!gpu)
-		return false;
-	gpu->vf_taken[i] = true;
-	if (gpu->vfs[i])
-		device_del(c->sim, gpu->vfs[i]);
-	sim_changed(c->sim);
-	return true;
+	if (gpu)
+		gpu_take_vf(c->sim, gpu, i);
+	return gpu;
 }
 
 bool do_give_vf(struct command *c)
@@ -314,10 +307,36 @@ bool do_show(struct command *c)
 	return set_override(c, OVERRIDE_HIDE, NULL, 0, 0);
 }
 
+bool do_link(struct command *c)
+{
+	const char *target = arg(c, 2);
+
+	if (c->n != 3 || !*target)
+		return bad(c, "which target?");
+	if (!strcmp(target, "off"))
+		return set_override(c, OVERRIDE_LINK, NULL, 0, 0);
+	return set_override(c, OVERRIDE_LINK, target, strlen(target), 0);
+}
+
+bool do_refuse(struct command *c)
+{
+	int errnum = errno_parse(arg(c, 2));
+
+	if (!strcmp(arg(c, 2), "off"))
+		return set_override(c, OVERRIDE_REFUSE, NULL, 0, 0);
+	if (!errnum)
+		return bad(c, "'%s' is no errno", arg(c, 2));
+	return set_override(c, OVERRIDE_REFUSE, "", 0, (unsigned)errnum);
+}
+
 bool do_hang(struct command *c)
 {
 	unsigned ms;
 
+	if (c->n == 2 && !strcmp(arg(c, 1), "off")) {
+		plan_end_hangs(c->sim);
+		return true;
+	}
 	if (!number(c, 2, 1 << 30, &ms))
 		return false;
 	return set_override(c, OVERRIDE_HANG, ms ? "" : NULL, 0, ms);

@@ -145,19 +145,26 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	struct sim *sim = sim_of(req);
-	struct text target = { 0 };
+	struct text target = { 0 }, path = { 0 };
+	const struct override *o;
 	struct node n;
-	bool found = node_get(sim, ino, &n);
+	int r = node_get(sim, ino, &n) ? plan_refuses(sim, &n) : ENOENT;
 
-	if (found) {
+	if (!r) {
 		count(sim, &n, COUNT_READLINK);
-		node_readlink(sim, &n, &target);
+		plan_trace(sim, "link", &n);
+		node_path(sim, &n, &path);
+		o = override_find(sim, OVERRIDE_LINK, path.buf);
+		if (o)
+			text_add(&target, "%s", o->text);
+		else
+			node_readlink(sim, &n, &target);
 	}
 	done(sim);
-	if (found)
-		fuse_reply_readlink(req, target.buf);
+	if (r)
+		fuse_reply_err(req, r);
 	else
-		fuse_reply_err(req, ENOENT);
+		fuse_reply_readlink(req, target.buf);
 }
 
 /* --- directories --- */
@@ -200,17 +207,18 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct sim *sim = sim_of(req);
 	struct node n;
-	bool found = node_get(sim, ino, &n);
+	int r = node_get(sim, ino, &n) ? plan_refuses(sim, &n) : ENOENT;
 
-	if (found) {
+	if (!r) {
 		count(sim, &n, COUNT_READDIR);
+		plan_trace(sim, "list", &n);
 		node_list(sim, &n, &handle_new(fi)->listing);
 	}
 	done(sim);
-	if (found)
-		fuse_reply_open(req, fi);
+	if (r)
+		fuse_reply_err(req, r);
 	else
-		fuse_reply_err(req, ENOENT);
+		fuse_reply_open(req, fi);
 }
 
 /* Entries are numbered from 1, behind "." and "..". */
@@ -290,6 +298,8 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	if (!r) {
 		count_open(sim, &n, fi->flags);
+		plan_trace(sim, (fi->flags & O_ACCMODE) == O_RDONLY ? "read" : "write",
+			   &n);
 		fi->direct_io = 1;
 		if (n.fixed == FIXED_CONTROL)
 			handle_new(fi);
@@ -443,6 +453,8 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	if (found)
 		count(sim, &n, COUNT_READ);
+	if (sim->chunk && job.size > sim->chunk)
+		job.size = sim->chunk;
 	dispatch(sim, &job, found && attr_show_waits(sim, &n));
 }
 

@@ -235,7 +235,7 @@ static int create(struct sim *sim, struct device *dev, unsigned type, const char
 
 	if ((len != 36 && (len != 37 || text[36] != '\n')) || !uuid_parse(text, uuid))
 		return -EINVAL;
-	if (dev->unregistering)
+	if (dev->unregistering || dev->obj.dead)
 		return -ENODEV;
 	if (mdev_find(sim, uuid))
 		return -EEXIST;
@@ -303,6 +303,8 @@ static int remove_live(struct sim *sim, struct mdev *mdev)
 {
 	struct plan plan = plan_next(sim, OP_REMOVE);
 
+	if (mdev->obj.dead)
+		return -ENODEV;
 	if (plan.errnum && !plan.after)
 		return -plan.errnum;
 	if (mdev->state == MDEV_CREATING) {
@@ -355,6 +357,8 @@ static int vfio_create(struct sim *sim, struct device *dev, unsigned index)
 {
 	struct plan plan = plan_next(sim, OP_CREATE);
 
+	if (dev->obj.dead)
+		return -ENODEV;
 	if (plan.errnum && !plan.after)
 		return -plan.errnum;
 	if (occupied(dev))

@@ -32,7 +32,7 @@ bool sim_wait(struct sim *sim)
 
 bool sim_sleep(struct sim *sim, uint64_t ms)
 {
-	uint64_t epoch = sim->epoch;
+	uint64_t epoch = sim->epoch, wakes = sim->wakes;
 	struct timespec ts;
 	int r = 0;
 
@@ -45,9 +45,16 @@ bool sim_sleep(struct sim *sim, uint64_t ms)
 		ts.tv_sec++;
 		ts.tv_nsec -= 1000000000;
 	}
-	while (epoch == sim->epoch && !sim->stopping && r != ETIMEDOUT)
+	while (epoch == sim->epoch && wakes == sim->wakes && !sim->stopping &&
+	       r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&sim->halted, &sim->lock, &ts);
 	return epoch == sim->epoch && !sim->stopping;
+}
+
+void sim_wake(struct sim *sim)
+{
+	sim->wakes++;
+	pthread_cond_broadcast(&sim->halted);
 }
 
 void sim_changed(struct sim *sim)
@@ -252,6 +259,30 @@ void gpu_unplug(struct sim *sim, struct gpu *gpu)
 	if (gpu->pf)
 		device_del(sim, gpu->pf);
 	sim_changed(sim);
+}
+
+void gpu_take_vf(struct sim *sim, struct gpu *gpu, unsigned i)
+{
+	gpu->vf_taken[i] = true;
+	if (gpu->vfs[i])
+		device_del(sim, gpu->vfs[i]);
+	sim_changed(sim);
+}
+
+struct gpu *gpu_of_bdf(struct sim *sim, uint32_t bdf, int *ret_vf)
+{
+	size_t i;
+
+	for (i = 0; i < sim->n_gpus; i++) {
+		struct gpu *gpu = &sim->gpus[i];
+		int64_t vf = (int64_t)bdf - gpu->bdf - VF_OFFSET;
+
+		if (bdf != gpu->bdf && (vf < 0 || vf >= (int64_t)gpu->total_vfs))
+			continue;
+		*ret_vf = bdf == gpu->bdf ? -1 : (int)vf;
+		return gpu;
+	}
+	return NULL;
 }
 
 void gpu_add_vf(struct sim *sim, struct gpu *gpu, unsigned i)

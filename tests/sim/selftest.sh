@@ -316,10 +316,60 @@ is "$(attr "bus/pci/devices/$V/device")$(cat "$top/vendor")" 0x2235 'one hanging
 wait $!
 is "$(cat "$top/vendor")" 0x10de '... and answers in the end'
 ctl hang "bus/pci/devices/$V/vendor" 0
+ctl hang "bus/pci/devices/$V/vendor" 60000
+cat "$(dev $V)/vendor" >"$top/vendor" &
+ctl hang off
+wait $!
+is "$(cat "$top/vendor")" 0x10de 'hang off lets go of who waits in one'
+ctl refuse "bus/pci/devices/$V/numa_node" EIO
+is "$(w 1 "$(dev $V)/numa_node")" 'Input/output error' 'a refused attribute cannot be written'
+t '... nor read' fails cat "$(dev $V)/numa_node"
+ctl refuse "bus/pci/devices/$V/numa_node" off
+is "$(attr "bus/pci/devices/$V/numa_node")" 1 '... and can be read again'
+ctl refuse class/mdev_bus EACCES
+t 'a refused directory is not listed' fails ls "$sys/class/mdev_bus"
+t '... but led through' [ -d "$sys/class/mdev_bus/$V/" ]
+ctl refuse class/mdev_bus off
+ctl refuse bus/pci/devices/$V EIO
+t 'a refused link leads nowhere' fails [ -d "$(dev $V)/" ]
+ctl refuse bus/pci/devices/$V off
+ctl link bus/pci/devices/$V $V
+is "$(attr "bus/pci/devices/$V/vendor" | sed 's/.*: //')" 'Too many levels of symbolic links' 'a link in a loop'
+mkdir "$top/outside"
+echo 1 >"$top/outside/vendor"
+ctl link bus/pci/devices/$V "$top/outside"
+is "$(attr "bus/pci/devices/$V/vendor")" 1 'a link that leads out'
+ctl link bus/pci/devices/$V off
+is "$(attr "bus/pci/devices/$V/vendor")" 0x10de '... and home again'
+ctl chunk 1
+is "$(dd if="$(dev $V)/vendor" bs=4096 count=1 status=none)" 0 'reads of one byte'
+is "$(attr "bus/pci/devices/$V/vendor")" 0x10de '... until all is read'
+ctl chunk off
+is "$(dd if="$(dev $V)/vendor" bs=4096 count=1 status=none)" 0x10de '... and no more'
+ctl trace on
+attr "bus/pci/devices/$V/vendor" >/dev/null
+w 1 "$(dev $V)/numa_node" >/dev/null
+ls "$sys/class/mdev_bus" >/dev/null
+ctl trace off
+attr "bus/pci/devices/$V/device" >/dev/null
+is "$(ctl trace | sort | paste -sd' ')" "link bus/pci/devices/$V list class/mdev_bus read devices/pci0000:e4/0000:e4:07.0/$V/vendor write devices/pci0000:e4/0000:e4:07.0/$V/numa_node" 'a trace of what was asked for'
+ctl trace on
+is "$(ctl trace)" '' '... begins anew'
+ctl trace off
 t 'an unknown command is an error' fails ctl frobnicate
 t 'a bad argument is an error' fails ctl busy $B vm
 
 # --- things that vanish
+ctl vanish create 2 $V2
+is "$(create $B $V3 575)" ok 'a VF that vanishes at the second create is there at the first'
+t '... and until then' exists "$(dev $V2)"
+remove $B >/dev/null
+is "$(create $B $V2 575)" 'No such device' '... and gone at the second'
+t '... for good' fails exists "$(dev $V2)"
+ctl give-vf $V2
+ctl vanish create 1+ $V2
+ctl vanish off
+is "$(create $B $V2 575)$(remove $B)" okok 'vanish off'
 ctl take-vf $V
 t 'a VF vanishes' fails exists "$(dev $V)"
 t '... and its virtfn link' fails exists "$(dev $G)/virtfn0"

@@ -155,7 +155,8 @@ struct device_conf {
 
 enum operation { OP_CREATE, OP_REMOVE, OP_SRIOV, OP_BIND, N_OPERATIONS };
 
-/* A planned misbehaviour of the FROM-th operation, or of all from it on. */
+/* A planned misbehaviour of the FROM-th operation, or of all from it on: a failure, a
+ * delay, or a function that is gone when it begins. */
 struct rule {
 	enum operation op;
 	uint64_t from;
@@ -163,9 +164,16 @@ struct rule {
 	int errnum; /* fail with it ... */
 	bool after; /* ... after having done the work */
 	unsigned delay_ms;
+	uint32_t vanish; /* a VF or PF, 0 for none */
 };
 
-enum override_kind { OVERRIDE_GARBAGE, OVERRIDE_HIDE, OVERRIDE_HANG };
+enum override_kind {
+	OVERRIDE_GARBAGE,
+	OVERRIDE_HIDE,
+	OVERRIDE_HANG,
+	OVERRIDE_LINK,
+	OVERRIDE_REFUSE, /* with the errno in MS */
+};
 
 /* What one path shows instead of the truth. */
 struct override {
@@ -206,7 +214,8 @@ enum manage_mode { MANAGE_NORMAL, MANAGE_NOOP, MANAGE_FAIL, MANAGE_UNBOUND, MANA
 struct sim {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* some state that an operation may wait for */
-	pthread_cond_t halted;	/* reboot or stop: nobody sleeps on */
+	pthread_cond_t halted;	/* reboot, stop or wake: nobody sleeps on */
+	uint64_t wakes;		/* how often those that hang were let go */
 	uint64_t epoch;		/* number of reboots */
 	bool stopping;
 	time_t started;	     /* the time that files show */
@@ -242,7 +251,10 @@ struct sim {
 	char vf_driver[DRIVER_SIZE];
 	bool raw_sriov, strict_newline;
 	int full_errno;
-	unsigned latency_ms;
+	unsigned latency_ms, chunk; /* a read gives CHUNK bytes at most, 0: all */
+	bool tracing;
+	char **trace; /* what was asked for, once each */
+	size_t n_trace;
 	struct gpu *sriov_owner;
 	struct rule *rules;
 	size_t n_rules;
@@ -284,6 +296,8 @@ void sim_reap(struct sim *sim);
  * meanwhile: the caller must return at once and touch nothing. */
 bool sim_wait(struct sim *sim);
 bool sim_sleep(struct sim *sim, uint64_t ms);
+/* Ends all sleep. */
+void sim_wake(struct sim *sim);
 /* Wakes whoever waits for any change of state. */
 void sim_changed(struct sim *sim);
 
@@ -302,6 +316,11 @@ void gpu_plug(struct sim *sim, struct gpu *gpu);
 void gpu_unplug(struct sim *sim, struct gpu *gpu);
 /* Adds VF number I of GPU, binding it if autoprobe is on. */
 void gpu_add_vf(struct sim *sim, struct gpu *gpu, unsigned i);
+/* Takes VF number I of GPU away, as long as it is marked as taken. Never waits. */
+void gpu_take_vf(struct sim *sim, struct gpu *gpu, unsigned i);
+/* The GPU that the function at BDF belongs to, there or not: *RET_VF is its number, -1
+ * for the PF. */
+struct gpu *gpu_of_bdf(struct sim *sim, uint32_t bdf, int *ret_vf);
 /* Everything to the state after power-on. */
 void sim_reboot(struct sim *sim);
 
@@ -353,6 +372,8 @@ void vfio_clear(struct device *dev);
 
 /* --- plan.c --- */
 
+struct node;
+
 struct plan {
 	int errnum;
 	bool after;
@@ -363,6 +384,15 @@ struct plan {
 struct plan plan_next(struct sim *sim, enum operation op);
 /* Does some rule delay an operation? */
 bool plan_delays(const struct sim *sim);
+/* All that was planned to take long ends, what is under way as well. */
+void plan_end_hangs(struct sim *sim);
+/* Drops the rules that fail, or those that delay, or those that let vanish. */
+enum rule_kind { RULE_FAIL, RULE_DELAY, RULE_VANISH };
+void plan_drop_rules(struct sim *sim, enum rule_kind kind);
+/* The errno that any use of the node is refused with, 0 for none. */
+int plan_refuses(const struct sim *sim, const struct node *n);
+/* Keeps in mind, if asked to, that somebody does WHAT to the node. */
+void plan_trace(struct sim *sim, const char *what, const struct node *n);
 /* The override of that kind for PATH, or NULL. */
 const struct override *override_find(const struct sim *sim, enum override_kind kind,
 				     const char *path);
