@@ -211,13 +211,50 @@ static void a_refused_write_gives_the_errno_of_the_kernel(void **state)
 {
 	struct tree *tree = *state;
 	struct error err;
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	host_tree_link(tree->root, "full", "/dev/full");
-	assert_int_equal(sysfs_write(tree->fd, "full", "1", &err), -ENOSPC);
-	assert_contains(err.message, "write ");
-	assert_contains(err.message, "/full: No space left on device");
+	assert_true(fd >= 0);
+	assert_int_equal(sysfs_write(fd, "dev/full", "1", &err), -ENOSPC);
+	(void)close(fd);
+	assert_contains(err.message, "write /dev/full: No space left on device");
 	host_tree_dir(tree->root, "dir");
 	assert_int_equal(sysfs_write(tree->fd, "dir", "1", &err), -EISDIR);
+}
+
+static void what_is_written_stays_below_the_root(void **state)
+{
+	struct tree *tree = *state;
+	char path[2 * PATH_MAX], up[4 * PATH_MAX];
+	struct error err;
+	int fd;
+
+	host_tree_text(tree->root, "outside/attr", "old");
+	host_tree_text(tree->root, "root/sys/own/attr", "old");
+	(void)snprintf(path, sizeof(path), "%s/outside", tree->root);
+	(void)snprintf(up, sizeof(up), "../../../../../../../../../..%s", path);
+	host_tree_link(tree->root, "root/sys/absolute", path);
+	host_tree_link(tree->root, "root/sys/relative", up);
+	host_tree_link(tree->root, "root/sys/inside", "../sys/own");
+	host_tree_link(tree->root, "root/sys/top", "/sys/own");
+	host_tree_link(tree->root, "root/sys/loop", "loop");
+	fd = openat(tree->fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(sysfs_write(fd, "sys/absolute/attr", "1", &err), -ENOENT);
+	assert_contains(err.message, "/root/sys/absolute/attr: No such file");
+	assert_int_equal(sysfs_write(fd, "sys/relative/attr", "1", &err), -ENOENT);
+	assert_int_equal(sysfs_write(fd, "sys/loop/attr", "1", &err), -ELOOP);
+	assert_int_equal(sysfs_write(fd, "../outside/attr", "1", &err), -ENOENT);
+	assert_int_equal(sysfs_walk_inside(fd, "sys/absolute", &err), -ENOENT);
+	assert_int_equal(sysfs_walk_inside(fd, "sys/relative", &err), -ENOENT);
+	assert_int_equal(sysfs_read(tree->fd, "outside/attr", path, 8, &err), 0);
+	assert_string_equal(path, "old");
+	assert_int_equal(sysfs_write(fd, "sys/inside/attr", "new", &err), 0);
+	assert_int_equal(sysfs_read(fd, "sys/own/attr", path, 8, &err), 0);
+	assert_string_equal(path, "new");
+	assert_int_equal(sysfs_write(fd, "sys/top/attr", "two", &err), 0);
+	assert_int_equal(sysfs_read(fd, "sys/own/attr", path, 8, &err), 0);
+	assert_string_equal(path, "two");
+	(void)close(fd);
 }
 
 static void a_link_gives_its_text_or_its_last_part(void **state)
@@ -370,6 +407,7 @@ int main(void)
 		on_tree(numbers_are_decimal_or_hexadecimal_and_nothing_else),
 		on_tree(a_write_adds_neither_newline_nor_nul_and_makes_no_file),
 		on_tree(a_refused_write_gives_the_errno_of_the_kernel),
+		on_tree(what_is_written_stays_below_the_root),
 		on_tree(a_link_gives_its_text_or_its_last_part),
 		on_tree(existence_is_that_of_the_entry_and_not_of_what_it_points_to),
 		on_tree(what_nobody_can_tell_is_not_taken_to_be_gone),

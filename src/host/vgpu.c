@@ -90,11 +90,11 @@ static int open_parent(int root_fd, const struct bdf *vf, struct gpu_memo *memo,
 
 	(void)bdf_format(vf, name);
 	if (memo->port_fd >= 0)
-		fd = sysfs_walk(memo->port_fd, name, NULL);
+		fd = sysfs_walk_inside(memo->port_fd, name, NULL);
 	if (fd >= 0)
 		return fd;
 	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", name);
-	fd = sysfs_walk(root_fd, path, err);
+	fd = sysfs_walk_inside(root_fd, path, err);
 	if (fd >= 0 && memo->port_fd < 0)
 		memo->port_fd = sysfs_walk(fd, "..", NULL);
 	return fd;
@@ -125,7 +125,7 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	parent_fd = open_parent(root_fd, &make->vf, memo, err);
 	if (parent_fd < 0)
 		return parent_fd;
-	types_fd = sysfs_walk(parent_fd, "mdev_supported_types", err);
+	types_fd = sysfs_walk_inside(parent_fd, "mdev_supported_types", err);
 	if (types_fd < 0)
 		return types_fd;
 	r = resolve(types_fd, make, memo, ret->type_dir, err);
@@ -170,7 +170,8 @@ bool vgpu_is_whole(int root_fd, const char *uuid)
 int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent,
 		struct error *err)
 {
-	int r = mdev_remove(root_fd, uuid, err);
+	char name[BDF_SIZE];
+	int r = mdev_remove(root_fd, bdf_format(parent, name), uuid, err);
 
 	if (vgpu_is_gone(root_fd, uuid, parent))
 		return 0;

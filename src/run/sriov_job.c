@@ -135,7 +135,7 @@ static int write_numvfs(int root_fd, const struct sriov_tool *tool,
 	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s",
 		       bdf_format(&job->gpu, name));
 
-	_cleanup_(closep) int fd = sysfs_walk(root_fd, path, err);
+	_cleanup_(closep) int fd = sysfs_walk_inside(root_fd, path, err);
 
 	if (fd < 0)
 		return fd;

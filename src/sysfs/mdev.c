@@ -117,14 +117,6 @@ int mdev_create(int types_fd, const char *dir, const char *uuid, struct error *e
 	return sysfs_write(types_fd, path, uuid, err);
 }
 
-int mdev_remove(int root_fd, const char *uuid, struct error *err)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), MDEV_DEVICES "/%s/remove", uuid);
-	return sysfs_write(root_fd, path, "1", err);
-}
-
 /* Does the bus's link to UUID lead to a directory of that name under PARENT? */
 static bool is_under(const char *target, const char *parent, const char *uuid)
 {
@@ -134,6 +126,23 @@ static bool is_under(const char *target, const char *parent, const char *uuid)
 
 	return len > 0 && (size_t)len <= target_len &&
 	       !strcmp(target + target_len - (size_t)len, end);
+}
+
+int mdev_remove(int root_fd, const char *parent, const char *uuid, struct error *err)
+{
+	char bus[128], target[PATH_MAX], path[512];
+	int r;
+
+	(void)snprintf(bus, sizeof(bus), MDEV_DEVICES "/%s", uuid);
+	r = sysfs_link(root_fd, bus, target, sizeof(target), err);
+	if (r < 0)
+		return r;
+	if (!is_under(target, parent, uuid))
+		return error_set(err, ERROR_CONFLICT, EEXIST,
+				 "%s leads to another device (%s)",
+				 sysfs_path(root_fd, bus, path, sizeof(path)), target);
+	(void)snprintf(bus, sizeof(bus), MDEV_DEVICES "/%s/remove", uuid);
+	return sysfs_write(root_fd, bus, "1", err);
 }
 
 int mdev_verify(int root_fd, int parent_fd, const char *parent, const char *dir,

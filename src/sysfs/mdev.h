@@ -31,8 +31,9 @@ int mdev_available(int types_fd, const char *dir, uint32_t *ret, struct error *e
  * afterwards whatever it says: a write that fails may have done its work. */
 int mdev_create(int types_fd, const char *dir, const char *uuid, struct error *err);
 
-/* Asks the kernel to remove UUID. Blocks for as long as somebody has the device open. */
-int mdev_remove(int root_fd, const char *uuid, struct error *err);
+/* Asks the kernel to remove UUID, which is on PARENT. Blocks for as long as somebody has
+ * the device open. */
+int mdev_remove(int root_fd, const char *parent, const char *uuid, struct error *err);
 
 /* Is UUID on the bus, on this parent (PARENT is its name), and of type DIR, with the
  * type's link to it? 1 yes, 0 it is not on the bus, -EEXIST it is there but otherwise. */

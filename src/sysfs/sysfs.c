@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/text.h"
+
+#define OPEN_TRIES 1000
 
 const char *sysfs_path(int dirfd, const char *name, char *buf, size_t size)
 {
@@ -46,6 +50,28 @@ int sysfs_walk(int dirfd, const char *dir, struct error *err)
 	int fd = openat(dirfd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? fail(err, errno, "open", dirfd, dir) : fd;
+}
+
+/* openat(2) that takes DIRFD for the root of all links on the way. The kernel says EAGAIN
+ * where something was mounted or renamed meanwhile. */
+static int open_inside(int dirfd, const char *path, int flags)
+{
+	struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT };
+	int fd, tries = OPEN_TRIES;
+
+	do
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && --tries);
+	if (fd < 0 && errno == ENOSYS) /* before Linux 5.6 */
+		fd = openat(dirfd, path, flags);
+	return fd;
+}
+
+int sysfs_walk_inside(int root_fd, const char *dir, struct error *err)
+{
+	int fd = open_inside(root_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? fail(err, errno, "open", root_fd, dir) : fd;
 }
 
 /* Fills BUF until the end of the file. The size, or -1 with errno; EOVERFLOW: BUF is
@@ -136,7 +162,7 @@ int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err
 
 int sysfs_write(int dirfd, const char *attr, const char *value, struct error *err)
 {
-	_cleanup_(closep) int fd = openat(dirfd, attr, O_WRONLY | O_CLOEXEC);
+	_cleanup_(closep) int fd = open_inside(dirfd, attr, O_WRONLY | O_CLOEXEC);
 	size_t len = strlen(value);
 	ssize_t n;
 

@@ -17,6 +17,10 @@
 /* Opens DIR for walking (O_PATH), not for reading its entries. The caller closes it. */
 int sysfs_walk(int dirfd, const char *dir, struct error *err);
 
+/* The same for what will be written below: no link on the way leads out of ROOT_FD, be it
+ * absolute or not. */
+int sysfs_walk_inside(int root_fd, const char *dir, struct error *err);
+
 /* Reads ATTR until its end and drops one newline. -EOVERFLOW where it does not fit BUF,
  * -EPROTO where it holds a NUL byte: never half a value. */
 int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error *err);
@@ -24,7 +28,8 @@ int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error
 /* Decimal or 0x… ; -EPROTO where ATTR holds anything else. */
 int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err);
 
-/* Writes VALUE with one write(2): no newline, no NUL, and never creates a file. */
+/* Writes VALUE with one write(2): no newline, no NUL, and never creates a file. No link
+ * on the way leads out of DIRFD. */
 int sysfs_write(int dirfd, const char *attr, const char *value, struct error *err);
 
 /* The last component of what the link points to: "nvidia" of
