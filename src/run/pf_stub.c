@@ -66,7 +66,7 @@ void pf_stub_release(int root_fd, const struct names *names)
 	}
 }
 
-void pf_stub_rebind(int root_fd, const struct bdf *gpu)
+bool pf_stub_rebind(int root_fd, const struct bdf *gpu)
 {
 	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, NULL);
 	char name[BDF_SIZE], driver[DRIVER_NAME_SIZE];
@@ -74,10 +74,12 @@ void pf_stub_rebind(int root_fd, const struct bdf *gpu)
 
 	if (devices_fd < 0 ||
 	    pci_driver(devices_fd, bdf_format(gpu, name), driver, NULL) < 0)
-		return;
+		return false;
 	if (!strcmp(driver, STUB))
 		(void)pci_unbind(root_fd, STUB, gpu, &ignored);
 	else if (driver[0])
-		return;
+		return true;
 	(void)pci_bind(root_fd, "nvidia", gpu, &ignored);
+	return pci_driver(devices_fd, name, driver, NULL) == 0 && driver[0] &&
+	       strcmp(driver, STUB) != 0;
 }

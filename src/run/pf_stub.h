@@ -16,6 +16,6 @@ int pf_stub_list_unbound(int root_fd, const struct bdf *gpu, struct names *ret,
 /* Takes pci-pf-stub from those of NAMES that have it now. */
 void pf_stub_release(int root_fd, const struct names *names);
 
-/* Binds GPU to nvidia, if it has no driver or is left with pci-pf-stub. Whether that has
- * worked is to be seen in sysfs. */
-void pf_stub_rebind(int root_fd, const struct bdf *gpu);
+/* Binds GPU to nvidia, if it has no driver or is left with pci-pf-stub. Has it another
+ * driver than that now? */
+bool pf_stub_rebind(int root_fd, const struct bdf *gpu);

@@ -117,7 +117,7 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 	if (r < 0)
 		return r;
 	pf_stub_release(root_fd, &unbound);
-	pf_stub_rebind(root_fd, &job->gpu);
+	(void)pf_stub_rebind(root_fd, &job->gpu); /* who counts on it looks again */
 	if (!result.status)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EIO,
@@ -221,8 +221,10 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 		return r;
 	sriov_mark(root_fd, &job->gpu, false);
 	r = try_often(root_fd, tool, job, tries, lock_fd, deadline, err);
-	if (r != -ETIMEDOUT) /* else it is still at work */
-		sriov_mark(root_fd, &job->gpu, true);
+	/* Else it is still at work; and a GPU that this leaves without a driver is ours
+	 * to bind until it has one. */
+	if (r != -ETIMEDOUT)
+		sriov_mark(root_fd, &job->gpu, pf_stub_rebind(root_fd, &job->gpu));
 	return r;
 }
 
@@ -280,10 +282,8 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	char name[BDF_SIZE];
 	int r = take_locks(root_fd, job, lock_fd, deadline, err);
 
-	if (r == 0 && job->bind_only) {
-		pf_stub_rebind(root_fd, &job->gpu);
-		sriov_mark(root_fd, &job->gpu, true);
-	}
+	if (r == 0 && job->bind_only)
+		sriov_mark(root_fd, &job->gpu, pf_stub_rebind(root_fd, &job->gpu));
 	if (r == 0 && !job->bind_only) {
 		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
 		/* Also where the program still has the description: other GPUs must not

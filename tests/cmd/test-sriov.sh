@@ -311,4 +311,16 @@ json 'is unsupported' '.gpus[0] | .total_vfs == 0 and .num_vfs == 0 and .state =
 expect 0 'enable all names and skips it' sriov enable all
 says 'named' '0000:3b:00.0'
 expect 5 'naming it is a conflict' sriov enable 3b:00.0
+# --- a driver that does not take the GPU back
+host small
+must sriov enable $G1
+must create A40-24A --vm bound --gpu $G1
+ctl reboot
+ctl refuse bus/pci/drivers/nvidia/bind EBUSY
+expect 7 'reconcile, with a driver that does not take the GPU back' reconcile
+is "$(vfs $G1) $(driver $G1)" '4 ' 'it has no driver'
+ctl refuse bus/pci/drivers/nvidia/bind off
+expect 0 'once it does, the next reconcile' reconcile
+is "$(vfs $G1) $(driver $G1)" '4 nvidia' 'binds what was left without one by us'
+
 done_testing
