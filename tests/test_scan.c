@@ -293,6 +293,30 @@ static void one_bad_device_is_told_of_and_hides_no_other(void **state)
 	host_free(host);
 }
 
+static void a_device_id_of_more_than_16_bits_is_none(void **state)
+{
+	struct bdf bdf = { 0, 0xe8, 0, 0 };
+	struct tree *tree = *state;
+	struct warnings warnings;
+	const struct gpu *gpu;
+	struct host *host;
+
+	host_tree_text(tree->root, "sys/bus/pci/devices/0000:e8:00.0/vendor", "0x10de\n");
+	host_tree_text(tree->root, "sys/bus/pci/devices/0000:e8:00.0/class",
+		       "0x030200\n");
+	host_tree_text(tree->root, "sys/bus/pci/devices/0000:e8:00.0/device",
+		       "4294976053\n"); /* 0x100002235 */
+	host_tree_link(tree->root, "sys/bus/pci/drivers/nvidia/0000:e8:00.0",
+		       "../../devices/0000:e8:00.0");
+	host = scan(*state, EVERYTHING, &warnings);
+	assert_contains(warnings.text, "0000:e8:00.0/device is no PCI id");
+	gpu = host_find_gpu(host, &bdf);
+	assert_non_null(gpu);
+	assert_int_equal(gpu->vendor, 0x10de);
+	assert_int_equal(gpu->device, 0);
+	host_free(host);
+}
+
 static void whatever_a_scan_complains_of_it_says_of_which_device(void **state)
 {
 	struct warnings warnings;
@@ -518,6 +542,7 @@ int main(void)
 		on_tree(a_host_in_the_middle_of_things_tells_live_from_stuck),
 		on_tree(with_no_free_vf_the_catalog_is_read_and_availability_is_not),
 		on_tree(one_bad_device_is_told_of_and_hides_no_other),
+		on_tree(a_device_id_of_more_than_16_bits_is_none),
 		on_tree(whatever_a_scan_complains_of_it_says_of_which_device),
 		on_tree(a_host_without_anything_is_an_answer),
 		on_tree(gpus_are_sorted_by_address_beyond_16_bit_domains),

@@ -46,20 +46,31 @@ int pci_driver(int devices_fd, const char *name, char ret[DRIVER_NAME_SIZE],
 	return r;
 }
 
-int pci_read_device(int devices_fd, struct gpu *gpu, struct error *err)
+/* 16 bits, by the PCI specification. */
+static int read_id16(int devices_fd, const char *name, const char *attr, uint32_t *ret,
+		     struct error *err)
 {
-	char name[BDF_SIZE];
+	char path[64], where[512];
 	uint64_t value;
-	int r = read_id(devices_fd, bdf_format(&gpu->bdf, name), "vendor", &value, err);
+	int r = read_id(devices_fd, name, attr, &value, err);
 
 	if (r < 0)
 		return r;
-	gpu->vendor = (uint32_t)value;
-	r = read_id(devices_fd, name, "device", &value, err);
-	if (r < 0)
-		return r;
-	gpu->device = (uint32_t)value;
+	(void)snprintf(path, sizeof(path), "%s/%s", name, attr);
+	if (value > UINT16_MAX)
+		return error_set(err, ERROR_SYSTEM, EPROTO, "%s is no PCI id",
+				 sysfs_path(devices_fd, path, where, sizeof(where)));
+	*ret = (uint32_t)value;
 	return 0;
+}
+
+int pci_read_device(int devices_fd, struct gpu *gpu, struct error *err)
+{
+	char name[BDF_SIZE];
+	int r = read_id16(devices_fd, bdf_format(&gpu->bdf, name), "vendor", &gpu->vendor,
+			  err);
+
+	return r < 0 ? r : read_id16(devices_fd, name, "device", &gpu->device, err);
 }
 
 int pci_read_gpu(int devices_fd, struct gpu *gpu, struct error *err)
