@@ -206,7 +206,7 @@ judge() {
 		done
 	done
 	# by the record's own history
-	for uuid in $(sql "SELECT DISTINCT uuid FROM event WHERE operation = 'remove'"); do
+	for uuid in $(sql "SELECT DISTINCT uuid FROM event WHERE operation = 'remove' AND outcome = 'done'"); do
 		unset "acked[$uuid]"
 	done
 	spawned=()
