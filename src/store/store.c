@@ -289,6 +289,30 @@ static int prepare_dir(const struct store_place *place, enum store_mode mode,
 	return trust_path(place->root_fd, place->dir, &st, err);
 }
 
+/* SQLite syncs the directory that the store is in, so that its name outlives a power cut,
+ * but not those above. One that cannot be opened was not made here. */
+static int sync_way(const struct store_place *place, struct error *err)
+{
+	const char *rest = place->dir;
+	size_t len;
+
+	for (len = 0; rest[len]; len += strcspn(rest + len, "/")) {
+		_cleanup_(freep) char *path = len ? strndup(rest, len) : strdup(".");
+		_cleanup_(closep) int fd = -1;
+
+		if (!path)
+			return error_set(err, ERROR_SYSTEM, ENOMEM, "open the store");
+		fd = openat(place->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 && errno == EACCES)
+			continue;
+		if (fd < 0 || (fsync(fd) < 0 && errno != EINVAL))
+			return error_set(err, ERROR_SYSTEM, errno, "sync %s/%s",
+					 place->root, path);
+		len += rest[len] == '/';
+	}
+	return 0;
+}
+
 /* By lstat alone: opening and closing the file would drop SQLite's locks on it. */
 static int check_file(const struct store_place *place, struct error *err)
 {
@@ -324,6 +348,11 @@ int store_open(const struct store_place *place, enum store_mode mode, unsigned t
 		r = check_file(place, err);
 	if (r < 0 && !(r == -ENOENT && mode == STORE_CREATE))
 		return r;
+	if (r == -ENOENT) {
+		r = sync_way(place, err);
+		if (r < 0)
+			return r;
+	}
 	if (mode == STORE_CREATE)
 		flags |= SQLITE_OPEN_CREATE;
 	mask = umask(077);
