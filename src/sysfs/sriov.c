@@ -40,15 +40,16 @@ static int compare_index(const void *a, const void *b)
 
 static int make_room(struct vf **vfs, size_t wanted, size_t *room)
 {
+	size_t more = wanted + *room;
 	struct vf *grown;
 
 	if (wanted <= *room)
 		return 0;
-	*room = wanted + *room;
-	grown = reallocarray(*vfs, *room, sizeof(*grown));
+	grown = reallocarray(*vfs, more, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	*vfs = grown;
+	*room = more;
 	return 0;
 }
 
