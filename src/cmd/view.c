@@ -196,8 +196,11 @@ int view_check_types(struct context *ctx, struct view *view, struct error *err)
 		if (!gpu || (gpu->catalog && !gpu->catalog->remembered))
 			continue;
 		any = true;
-		if (scan_types(ctx->root_fd, view->host, gpu, &options, &inner) < 0)
-			warning("%s", inner.message);
+		if (scan_types(ctx->root_fd, view->host, gpu, &options, &inner) == 0)
+			continue;
+		if (inner.no_memory)
+			return no_memory(err);
+		warning("%s", inner.message);
 	}
 	return any ? plan_make(view->host, view->saved, &view->plan, err) : 0;
 }

@@ -30,17 +30,20 @@ static void device_dir(const struct held_device *device, char *buf, size_t size)
 			       bdf_format(&device->bdf, name));
 }
 
-static void find_nodes(int device_fd, struct nodes *ret)
+static int find_nodes(int device_fd, struct nodes *ret, struct error *err)
 {
 	_cleanup_(names_free) struct names cdevs = { NULL, 0 };
 	char name[32];
+	int r;
 
 	ret->group[0] = ret->cdev[0] = '\0';
 	if (sysfs_link_name(device_fd, "iommu_group", name, sizeof(name), NULL) == 0)
 		(void)snprintf(ret->group, sizeof(ret->group), "/dev/vfio/%s", name);
-	if (sysfs_list(device_fd, "vfio-dev", &cdevs, NULL) == 0 && cdevs.n)
+	r = sysfs_list(device_fd, "vfio-dev", &cdevs, err);
+	if (r == 0 && cdevs.n)
 		(void)snprintf(ret->cdev, sizeof(ret->cdev), "/dev/vfio/devices/%.32s",
 			       cdevs.names[0]);
+	return r == -ENOMEM ? r : 0;
 }
 
 static int look_at_device(int root_fd, const struct held_device *device,
@@ -57,7 +60,9 @@ static int look_at_device(int root_fd, const struct held_device *device,
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	find_nodes(fd, nodes);
+	r = find_nodes(fd, nodes, err);
+	if (r < 0)
+		return r;
 	r = device->uuid[0] ? sysfs_read(fd, "nvidia/vm_name", name, sizeof(name), err)
 			    : -ENOENT;
 	if (r < 0) /* it may be on its way out */

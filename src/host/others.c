@@ -131,15 +131,18 @@ static bool is_started(int dirfd, const char *name)
 	return r < 0 || !says_manual(text);
 }
 
-/* How many definitions of NAME, a directory below DIRFD, are started by the rule. */
-static size_t count_definitions(int dirfd, const char *name)
+/* How many definitions of NAME, a directory below DIRFD, are started by the rule;
+ * -ENOMEM. */
+static ssize_t count_definitions(int dirfd, const char *name, struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
 	_cleanup_(closep) int fd = -1;
-	size_t i, n = 0;
+	ssize_t n = 0;
+	size_t i;
+	int r = is_link(dirfd, name) ? -ENOTDIR : sysfs_list(dirfd, name, &names, err);
 
-	if (is_link(dirfd, name) || sysfs_list(dirfd, name, &names, NULL) < 0)
-		return 0;
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
 	fd = sysfs_walk(dirfd, name, NULL);
 	for (i = 0; fd >= 0 && i < names.n; i++)
 		n += is_started(fd, names.names[i]);
@@ -151,13 +154,17 @@ ssize_t others_mdevctl(int root_fd, const struct host *host, const struct own_gp
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
 	_cleanup_(closep) int fd = -1;
-	struct other_owner *found;
+	_cleanup_(freep) struct other_owner *found = NULL;
+	ssize_t count;
 	size_t i, n = 0;
+	int r;
 
 	*ret = NULL;
-	if (is_link(root_fd, DEFINITIONS) ||
-	    sysfs_list(root_fd, DEFINITIONS, &names, NULL) < 0 || !has_rule(root_fd))
+	if (is_link(root_fd, DEFINITIONS) || !has_rule(root_fd))
 		return 0;
+	r = sysfs_list(root_fd, DEFINITIONS, &names, err);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
 	fd = sysfs_walk(root_fd, DEFINITIONS, NULL);
 	found = calloc(names.n + 1, sizeof(*found));
 	if (!found)
@@ -173,11 +180,14 @@ ssize_t others_mdevctl(int root_fd, const struct host *host, const struct own_gp
 		     !is_own_vf(host, ours, &o->parent) &&
 		     !may_be_own_vf(root_fd, host, ours, &o->parent)))
 			continue;
-		o->n_vgpus = count_definitions(fd, name);
+		count = count_definitions(fd, name, err);
+		if (count < 0)
+			return count;
+		o->n_vgpus = (size_t)count;
 		(void)sysfs_path(fd, name, o->path, sizeof(o->path));
 		n += o->n_vgpus > 0;
 	}
-	*ret = found;
+	*ret = TAKE_PTR(found);
 	return (ssize_t)n;
 }
 

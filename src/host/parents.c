@@ -63,11 +63,14 @@ int other_parents_scan(int root_fd, const struct host *host,
 
 		if (is_of_gpu(host, names.names[i]))
 			continue;
-		if (read_parent(root_fd, names.names[i], options, &ret->parents[ret->n],
-				&inner) < 0)
-			scan_warn(options, &inner);
-		else
+		r = read_parent(root_fd, names.names[i], options, &ret->parents[ret->n],
+				&inner);
+		if (r == 0)
 			ret->n++;
+		else if (inner.no_memory)
+			return error_set(err, ERROR_SYSTEM, ENOMEM, "list parents");
+		else
+			scan_warn(options, &inner);
 	}
 	return 0;
 }

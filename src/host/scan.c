@@ -393,8 +393,8 @@ static int finish_pci(struct scan *scan, struct error *err)
 	return 0;
 }
 
-int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
-	      struct error *err)
+static int look_at_host(int root_fd, const struct scan_options *options,
+			struct host **ret, struct error *err)
 {
 	_cleanup_(host_freep) struct host *host = calloc(1, sizeof(*host));
 	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
@@ -423,8 +423,9 @@ int scan_host(int root_fd, const struct scan_options *options, struct host **ret
 	return 0;
 }
 
-int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
-	     struct host **ret, struct error *err)
+static int look_at_one(int root_fd, const struct bdf *bdf,
+		       const struct scan_options *options, struct host **ret,
+		       struct error *err)
 {
 	_cleanup_(host_freep) struct host *host = calloc(1, sizeof(*host));
 	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
@@ -452,4 +453,52 @@ int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *opti
 	host_sort(host);
 	*ret = TAKE_PTR(host);
 	return 0;
+}
+
+/* A device that cannot be looked at is told and left out; the others go on. Where it is
+ * this program that gets no memory, though, what it would leave out is there. */
+struct watch {
+	const struct scan_options *options;
+	bool no_memory;
+};
+
+static void watch_warn(void *arg, const struct error *err)
+{
+	struct watch *watch = arg;
+
+	if (err->no_memory)
+		watch->no_memory = true;
+	else
+		scan_warn(watch->options, err);
+}
+
+/* The scan of one GPU, or of the whole host where BDF is NULL. */
+static int scan_watched(int root_fd, const struct bdf *bdf,
+			const struct scan_options *options, struct host **ret,
+			struct error *err)
+{
+	struct watch watch = { options, false };
+	struct scan_options watched = { options->what, watch_warn, &watch };
+	_cleanup_(host_freep) struct host *host = NULL;
+	int r = bdf ? look_at_one(root_fd, bdf, &watched, &host, err)
+		    : look_at_host(root_fd, &watched, &host, err);
+
+	if (r < 0)
+		return r;
+	if (watch.no_memory)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	*ret = TAKE_PTR(host);
+	return 0;
+}
+
+int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
+	      struct error *err)
+{
+	return scan_watched(root_fd, NULL, options, ret, err);
+}
+
+int scan_gpu(int root_fd, const struct bdf *bdf, const struct scan_options *options,
+	     struct host **ret, struct error *err)
+{
+	return scan_watched(root_fd, bdf, options, ret, err);
 }

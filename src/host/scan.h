@@ -23,8 +23,9 @@ struct scan_options {
 	void *arg;
 };
 
-/* Looks at the host below ROOT_FD. Fails only where nothing at all can be said: a host
- * without GPUs, drivers or /sys/bus/mdev is an answer. Free RET with host_free(). */
+/* Looks at the host below ROOT_FD. Fails only where nothing at all can be said, or where
+ * there is no memory to say it all: a host without GPUs, drivers or /sys/bus/mdev is an
+ * answer. Free RET with host_free(). */
 int scan_host(int root_fd, const struct scan_options *options, struct host **ret,
 	      struct error *err);
 

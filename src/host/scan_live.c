@@ -159,8 +159,11 @@ static void name_type(struct live_scan *scan, int parents_fd, struct live_vgpu *
 		if (r < 0 && r != -ENOENT)
 			scan_warn(scan->options, &err);
 		grown = reallocarray(scan->types, scan->n_types + 1, sizeof(*grown));
-		if (!grown)
+		if (!grown) {
+			(void)error_set(&err, ERROR_SYSTEM, ENOMEM, "scan");
+			scan_warn(scan->options, &err);
 			return;
+		}
 		scan->types = grown;
 		(void)text_copy(found.parent, sizeof(found.parent), live->parent_name);
 		(void)text_copy(found.dir, sizeof(found.dir), live->type_dir);

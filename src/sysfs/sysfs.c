@@ -41,8 +41,10 @@ static int fail(struct error *err, int errnum, const char *verb, int dirfd,
 
 	if (!err)
 		return -errnum;
-	return error_set(err, ERROR_SYSTEM, errnum, "%s %s", verb,
-			 sysfs_path(dirfd, name, path, sizeof(path)));
+	(void)error_set(err, ERROR_SYSTEM, errnum, "%s %s", verb,
+			sysfs_path(dirfd, name, path, sizeof(path)));
+	err->no_memory = false; /* of one file, the kernel may say so */
+	return -errnum;
 }
 
 int sysfs_walk(int dirfd, const char *dir, struct error *err)
@@ -248,6 +250,15 @@ static int add_name(struct names *names, size_t *room, const char *name)
 	return 0;
 }
 
+/* For want of memory of our own, that is. */
+static int fail_to_list(struct error *err, int errnum, int dirfd, const char *dir)
+{
+	char path[512];
+
+	return error_set(err, ERROR_SYSTEM, errnum, "list %s",
+			 sysfs_path(dirfd, dir, path, sizeof(path)));
+}
+
 int sysfs_list(int dirfd, const char *dir, struct names *ret, struct error *err)
 {
 	_cleanup_(closep) int fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -260,12 +271,12 @@ int sysfs_list(int dirfd, const char *dir, struct names *ret, struct error *err)
 		return fail(err, errno, "open", dirfd, dir);
 	stream = fdopendir(fd);
 	if (!stream)
-		return fail(err, errno, "open", dirfd, dir);
+		return fail_to_list(err, errno, dirfd, dir);
 	(void)TAKE_FD(fd); /* the stream closes it */
 	for (errno = 0; (entry = readdir(stream)); errno = 0)
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
 		    add_name(&found, &room, entry->d_name) < 0)
-			return fail(err, ENOMEM, "list", dirfd, dir);
+			return fail_to_list(err, ENOMEM, dirfd, dir);
 	if (errno)
 		return fail(err, errno, "list", dirfd, dir);
 	if (found.n)

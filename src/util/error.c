@@ -34,6 +34,7 @@ int error_set(struct error *err, enum error_kind kind, int errnum, const char *f
 	err->kind = refine(kind, errnum);
 	err->errnum = errnum;
 	err->hint[0] = '\0';
+	err->no_memory = errnum == ENOMEM;
 	va_start(ap, fmt);
 	len = vsnprintf(err->message, sizeof(err->message), fmt, ap);
 	va_end(ap);

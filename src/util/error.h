@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /* What kind of failure this is; the value is also the exit status. */
 enum error_kind {
 	ERROR_SYSTEM = 1,
@@ -21,6 +23,7 @@ struct error {
 	int errnum;	    /* positive errno value, 0 if none applies */
 	char message[1024]; /* "create A40-24A: write /sys/.../create: No space left" */
 	char hint[256];	    /* what the operator can do next, may be "" */
+	bool no_memory; /* the program got none: not the matter of one device or file */
 };
 
 /* Fills ERR (which may be NULL) and returns -ERRNUM, or -EIO where ERRNUM is 0, so that
