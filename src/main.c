@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 	(void)setlocale(LC_NUMERIC, "C");
 	(void)umask(022);
 	ctx.json = asks_for_json(argc, argv);
+	json_watch_memory();
 	r = run(&ctx, argc, argv, &err);
 	if (r < 0) {
 		print_error(&ctx, &err);

@@ -158,8 +158,10 @@ int outcomes_print(const struct context *ctx, const struct view *view,
 	json_t *document = document_of(ctx, view, outcomes, n, s);
 	int r;
 
-	if (ret_text)
+	if (ret_text && json_is_whole(document))
 		*ret_text = json_dumps(document, JSON_INDENT(1));
+	if (ret_text && !*ret_text)
+		warning("keep the outcome: no memory");
 	if (ctx->json)
 		return context_print(ctx, document, err);
 	json_decref(document);

@@ -9,6 +9,29 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
+/* jansson tells the want of memory to whoever makes a part, and the whole would be a
+ * document that lacks it; so whoever prints the whole is told as well. */
+static bool no_memory;
+
+static void *allocate(size_t size)
+{
+	void *p = malloc(size);
+
+	if (!p)
+		no_memory = true;
+	return p;
+}
+
+void json_watch_memory(void)
+{
+	json_set_alloc_funcs(allocate, free);
+}
+
+bool json_is_whole(const json_t *document)
+{
+	return document && !no_memory;
+}
+
 json_t *json_text(const char *text)
 {
 	char shown[2048];
@@ -57,8 +80,10 @@ json_t *json_error_object(const struct error *err)
 
 json_t *json_error(const char *command, const struct error *err, json_t *extra)
 {
-	json_t *error = json_error_object(err);
+	json_t *error;
 
+	no_memory = false;
+	error = json_error_object(err);
 	if (error && extra)
 		(void)json_object_update(error, extra);
 	return json_pack("{s:i, s:o, s:o}", "schema_version", JSON_SCHEMA_VERSION,
@@ -69,8 +94,10 @@ int json_print(json_t *document, struct error *err)
 {
 	int r = 0;
 
-	if (!document)
+	if (!json_is_whole(document)) {
+		json_decref(document);
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "make a JSON document");
+	}
 	if (json_dumpf(document, stdout, JSON_INDENT(2)) || printf("\n") < 0)
 		r = error_set(err, ERROR_SYSTEM, errno ? errno : EIO, "write to stdout");
 	json_decref(document);

@@ -11,6 +11,13 @@
 
 #define JSON_SCHEMA_VERSION 1
 
+/* To be called before any other: from then on no document is printed that lacks a part
+ * for want of memory, but for one of json_error(), which is begun anew. */
+void json_watch_memory(void);
+
+/* Whether DOCUMENT is there and lacks nothing. */
+bool json_is_whole(const json_t *document);
+
 /* A string; "" and NULL are null, and what is no UTF-8 is escaped. */
 json_t *json_text(const char *text);
 json_t *json_bdf(const struct bdf *bdf);
