@@ -123,10 +123,13 @@ void bind_text(sqlite3_stmt *statement, const char *name, const char *value)
 				SQLITE_TRANSIENT);
 }
 
+/* NULL is allowed here, so no step would fail for want of memory: SQLite makes no copy.
+ */
 void bind_text_or_null(sqlite3_stmt *statement, const char *name, const char *value)
 {
 	if (value && *value)
-		bind_text(statement, name, value);
+		(void)sqlite3_bind_text(statement, index_of(statement, name), value, -1,
+					SQLITE_STATIC);
 }
 
 void bind_int(sqlite3_stmt *statement, const char *name, int64_t value)

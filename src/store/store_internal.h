@@ -44,7 +44,8 @@ int store_put_meta(struct store *store, const char *key, const char *value,
 int store_run(struct store *store, sqlite3_stmt *statement, const char *what,
 	      struct error *err);
 
-/* Bind by name; the name must exist. */
+/* Bind by name; the name must exist. The value of bind_text_or_null() must live until the
+ * statement was run. */
 void bind_text(sqlite3_stmt *statement, const char *name, const char *value);
 void bind_text_or_null(sqlite3_stmt *statement, const char *name, const char *value);
 void bind_int(sqlite3_stmt *statement, const char *name, int64_t value);
