@@ -230,7 +230,8 @@ bool backup_exists(const struct store_place *place)
 {
 	_cleanup_(freep) struct backup *list = NULL;
 
-	return backup_list(place, &list, NULL) > 0;
+	/* where nobody can tell, what would be read says why */
+	return backup_list(place, &list, NULL) != 0;
 }
 
 int backup_read(const struct store_place *place, const char *name, struct saved **ret,
@@ -267,11 +268,14 @@ int backup_read_newest(const struct store_place *place, struct saved **ret,
 	for (i = 0; i < n; i++)
 		if (list[i].generation >= next)
 			next = list[i].generation + 1;
-	for (i = 0; i < n && r < 0; i++) {
+	/* An older one is better than none, but not where the newest may be good. */
+	for (i = 0; i < n && r < 0 && r != -ENOMEM; i++) {
 		r = backup_read(place, list[i].name, ret, i ? NULL : err);
 		if (r == 0)
 			(void)text_copy(ret_name, BACKUP_NAME_SIZE, list[i].name);
 	}
+	if (r == -ENOMEM)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read the backups");
 	if (r < 0)
 		return -ENOENT;
 	if ((*ret)->generation >= next)

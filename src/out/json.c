@@ -32,6 +32,11 @@ bool json_is_whole(const json_t *document)
 	return document && !no_memory;
 }
 
+bool json_lacked_memory(void)
+{
+	return no_memory;
+}
+
 json_t *json_text(const char *text)
 {
 	char shown[2048];

@@ -18,6 +18,9 @@ void json_watch_memory(void);
 /* Whether DOCUMENT is there and lacks nothing. */
 bool json_is_whole(const json_t *document);
 
+/* Whether any allocation has failed so far: jansson's own errors do not always say so. */
+bool json_lacked_memory(void);
+
 /* A string; "" and NULL are null, and what is no UTF-8 is escaped. */
 json_t *json_text(const char *text);
 json_t *json_bdf(const struct bdf *bdf);

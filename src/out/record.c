@@ -312,7 +312,8 @@ int record_parse(const char *text, size_t length, const char *what, struct saved
 	if (!saved)
 		return no_memory(err);
 	if (!document)
-		return json_error_code(&where) == json_error_out_of_memory
+		return json_lacked_memory() ||
+				       json_error_code(&where) == json_error_out_of_memory
 			       ? no_memory(err)
 			       : refuse(err, what, "line %d: %s", where.line, where.text);
 	r = read_document(document, what, saved, err);
