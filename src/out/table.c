@@ -85,7 +85,8 @@ int table_print(struct table *table, struct error *err)
 		print_heading(table);
 		return 0;
 	}
-	if (scols_print_table(table->scols))
+	errno = 0;
+	if (scols_print_table(table->scols) || errno == ENOMEM) /* it leaves cells out */
 		return error_set(err, ERROR_SYSTEM, errno ? errno : EIO, "print a table");
 	return 0;
 }
