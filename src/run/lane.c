@@ -180,6 +180,7 @@ static void __attribute__((noreturn)) end_lanes(int *lanes, size_t n_lanes)
 
 	for (i = 0; i < n_lanes; i++)
 		close_fd(lanes[i]);
+	free(lanes);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
