@@ -60,7 +60,11 @@ static char *make_doc(void)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-11s%s\n", commands[i]->name, commands[i]->summary);
 	fprintf(f, "\n'vgpumgr COMMAND --help' tells more about one.\n");
-	return fclose(f) ? NULL : text;
+	if (ferror(f) | fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 static const struct command *find_command(const char *name)
@@ -169,7 +173,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	const struct command *command;
 	int index, r;
 
-	r = global_parse(ctx, argc, argv, doc ? doc : "", &index, err);
+	if (!doc)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "start");
+	r = global_parse(ctx, argc, argv, doc, &index, err);
 	if (r == 2)
 		printf("vgpumgr %s\n", VERSION);
 	if (r)

@@ -123,6 +123,8 @@ static int set_key(struct settings *settings, const char *file, config_setting_t
 	const char *name = config_setting_name(s);
 	uint32_t *number, max;
 
+	if (!name) /* libconfig had no memory for it */
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read %s", file);
 	if (!strcmp(name, "exclude_gpus"))
 		return set_exclude(settings, file, s, err);
 	if (!strcmp(name, "policy"))

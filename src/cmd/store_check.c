@@ -62,7 +62,7 @@ static bool same_records(const struct saved *saved, const struct saved *backup)
 	return true;
 }
 
-static void check_backup(struct checks *c, const struct saved *saved)
+static int check_backup(struct checks *c, const struct saved *saved, struct error *ret)
 {
 	_cleanup_(saved_freep) struct saved *backup = NULL;
 	_cleanup_(freep) struct backup *list = NULL;
@@ -70,6 +70,10 @@ static void check_backup(struct checks *c, const struct saved *saved)
 	ssize_t n = backup_list(&c->ctx->place, &list, &err);
 	int r = n < 0 ? (int)n : backup_read(&c->ctx->place, BACKUP_NAME, &backup, &err);
 
+	if (r == -ENOMEM) {
+		*ret = err;
+		return r;
+	}
 	if (r < 0)
 		tell(c, GRADE_WARN, "backup", "%s; the next change writes it anew",
 		     err.message);
@@ -83,6 +87,7 @@ static void check_backup(struct checks *c, const struct saved *saved)
 		tell(c, GRADE_OK, "backup",
 		     BACKUP_NAME " of %s is the same; %zd before it", backup->as_of,
 		     n - 1);
+	return 0;
 }
 
 /* How many of the saved vGPUs are not as saved, stopped ones aside. */
@@ -148,8 +153,7 @@ static int check_store(struct checks *c, struct error *err)
 		return r;
 	tell(c, GRADE_OK, "records", "%zu vGPUs, %zu GPUs, generation %llu",
 	     saved->n_vgpus, saved->n_gpus, (unsigned long long)saved->generation);
-	check_backup(c, saved);
-	return 0;
+	return check_backup(c, saved, err);
 }
 
 int store_check_run(struct context *ctx, struct error *err)
