@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Power cuts under the store, at every operation on its files: see power.c.
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+faults=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 needs_host=no
 # shellcheck source=tests/faults/lib.sh
-. "$here/lib.sh"
+. "$faults/lib.sh"
 power=$top_builddir/tests/faults/power
 [ -x "$power" ] || bail "$power is not built"
 [ "$MODE" = sample ] || share_work 2
