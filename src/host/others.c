@@ -98,8 +98,7 @@ static bool may_be_own_vf(int root_fd, const struct host *host,
 	return false;
 }
 
-/* Does the definition say "start": "manual"? */
-static bool says_manual(const char *text)
+bool others_says_manual(const char *text)
 {
 	const char *at = strstr(text, "\"start\"");
 
@@ -128,7 +127,7 @@ static bool is_started(int dirfd, const char *name)
 	r = sysfs_read(dirfd, name, text, sizeof(text), NULL);
 	if (r == -EISDIR || r == -ENOENT)
 		return false;
-	return r < 0 || !says_manual(text);
+	return r < 0 || !others_says_manual(text);
 }
 
 /* How many definitions of NAME, a directory below DIRFD, are started by the rule;

@@ -26,6 +26,9 @@ struct own_gpus {
  * definition then, for messages. */
 bool others_mdevctl_starts(int root_fd, const char *uuid, char *ret_path, size_t size);
 
+/* Does TEXT, a definition of mdevctl's, say "start": "manual"? */
+bool others_says_manual(const char *text);
+
 /* What mdevctl(8) starts when a function appears: etc/mdevctl.d/PARENT/UUID, as long as
  * its udev rule is there and not masked. Of functions of GPUs that HOST shows or that are
  * on record in OURS. Allocates *RET, sorted by name; returns how many. What is missing or

@@ -87,24 +87,6 @@ static int open_dir(struct live_scan *scan, const char *path, struct error *err)
 	return fd;
 }
 
-/* Splits "../../../devices/A/B/PARENT/UUID" into "sys/devices/A/B" and PARENT. */
-static bool split_target(char *target, char dir[PATH_MAX], char parent[TYPE_DIR_SIZE])
-{
-	char *start = target, *slash = strrchr(target, '/');
-
-	while (!strncmp(start, "../", 3))
-		start += 3;
-	if (!slash || slash <= start)
-		return false;
-	*slash = '\0';
-	slash = strrchr(start, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	return text_copy(parent, TYPE_DIR_SIZE, slash + 1) &&
-	       snprintf(dir, PATH_MAX, "sys/%s", start) < PATH_MAX;
-}
-
 static const struct known_type *find_type(const struct live_scan *scan,
 					  const struct live_vgpu *live)
 {
@@ -232,7 +214,7 @@ static int look_at(struct live_scan *scan, int bus_fd, const char *name,
 	r = sysfs_link(bus_fd, name, target, sizeof(target), err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* gone since it was listed */
-	if (!split_target(target, dir, parent))
+	if (!mdev_split_link(target, dir, parent))
 		return error_set(err, ERROR_SYSTEM, EPROTO,
 				 "mdev %s: its link leads to no parent", uuid);
 	parents_fd = open_dir(scan, dir, err);

@@ -55,8 +55,7 @@ void pci_names_close(struct pci_names *names)
 	free(names);
 }
 
-/* The text between the last brackets, or all of it. */
-static void take_brackets(char *text)
+void pci_names_take_brackets(char *text)
 {
 	char *open = strrchr(text, '['), *close = open ? strchr(open, ']') : NULL;
 
@@ -79,7 +78,7 @@ const char *pci_names_model(struct pci_names *names, uint32_t vendor, uint32_t d
 			     (int)device) ||
 	    !found[0] || !text_is_printable(found, strlen(found)))
 		return buf;
-	take_brackets(found);
+	pci_names_take_brackets(found);
 	(void)snprintf(buf, size, "%s%s", vendor == PCI_VENDOR_ID_NVIDIA ? "NVIDIA " : "",
 		       found);
 	return buf;

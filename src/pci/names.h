@@ -16,3 +16,7 @@ void pci_names_close(struct pci_names *names);
  * list does not know the device. Returns BUF. */
 const char *pci_names_model(struct pci_names *names, uint32_t vendor, uint32_t device,
 			    char *buf, size_t size);
+
+/* Leaves of TEXT, an entry of pci.ids, what is between its last brackets, or all of it.
+ */
+void pci_names_take_brackets(char *text);

@@ -32,6 +32,23 @@ int mdev_list(int root_fd, struct names *ret, struct error *err)
 	return list_or_nothing(root_fd, MDEV_DEVICES, ret, err);
 }
 
+bool mdev_split_link(char *target, char *dir, char *parent)
+{
+	char *start = target, *slash = strrchr(target, '/');
+
+	while (!strncmp(start, "../", 3))
+		start += 3;
+	if (!slash || slash <= start)
+		return false;
+	*slash = '\0';
+	slash = strrchr(start, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return text_copy(parent, TYPE_DIR_SIZE, slash + 1) &&
+	       snprintf(dir, PATH_MAX, "sys/%s", start) < PATH_MAX;
+}
+
 int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret,
 		   struct error *err)
 {

@@ -15,6 +15,11 @@ int mdev_list_parents(int root_fd, struct names *ret, struct error *err);
 /* UUIDs of all mdevs on the bus; no mdev bus is an empty list. */
 int mdev_list(int root_fd, struct names *ret, struct error *err);
 
+/* Splits "../../../devices/A/B/PARENT/UUID", where an mdev's link on the bus leads, into
+ * "sys/devices/A/B", of PATH_MAX bytes, and PARENT, of TYPE_DIR_SIZE. TARGET is written
+ * to. False where it leads to no parent. */
+bool mdev_split_link(char *target, char *dir, char *parent);
+
 /* Reads TYPES_FD/DIR (a directory of mdev_supported_types). */
 int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret,
 		   struct error *err);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/virtfn.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 int sriov_total(int gpu_fd, uint32_t *ret, struct error *err)
 {
@@ -24,11 +24,6 @@ int sriov_total(int gpu_fd, uint32_t *ret, struct error *err)
 				 (unsigned long long)value);
 	*ret = (uint32_t)value;
 	return 0;
-}
-
-static bool parse_virtfn(const char *name, uint32_t *ret)
-{
-	return !strncmp(name, "virtfn", 6) && parse_u32(name + 6, ret);
 }
 
 static int compare_index(const void *a, const void *b)
@@ -68,40 +63,12 @@ static int read_virtfn(int gpu_fd, struct vf *vf, struct error *err)
 	return r;
 }
 
-static int32_t routing_id(const struct vf *vf)
-{
-	return vf->bdf.bus << 8 | vf->bdf.device << 3 | vf->bdf.function;
-}
-
-/* Addresses of VFs are a first one and a stride, by the SR-IOV specification, which is
- * how the kernel makes the links as well: the first, the second and the last tell all of
- * them. False where they do not. */
+/* False where the links of the first, the second and the last do not tell all. */
 static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
 {
-	struct vf *second, *last;
-	int32_t stride;
-	size_t i;
-
-	if (n < 4)
-		return false;
-	second = &vfs[1];
-	last = &vfs[n - 1];
-	if (read_virtfn(gpu_fd, vfs, NULL) < 0 || read_virtfn(gpu_fd, second, NULL) < 0 ||
-	    read_virtfn(gpu_fd, last, NULL) < 0)
-		return false;
-	stride = routing_id(second) - routing_id(vfs);
-	if (second->index != vfs->index + 1 || vfs->bdf.domain != last->bdf.domain ||
-	    routing_id(last) - routing_id(vfs) !=
-		    stride * (int32_t)(last->index - vfs->index))
-		return false;
-	for (i = 2; i < n - 1; i++) {
-		int32_t id =
-			routing_id(vfs) + stride * (int32_t)(vfs[i].index - vfs->index);
-
-		vfs[i].bdf = (struct bdf){ vfs->bdf.domain, (uint8_t)(id >> 8),
-					   (uint8_t)(id >> 3 & 31), (uint8_t)(id & 7) };
-	}
-	return true;
+	return n >= 4 && read_virtfn(gpu_fd, &vfs[0], NULL) == 0 &&
+	       read_virtfn(gpu_fd, &vfs[1], NULL) == 0 &&
+	       read_virtfn(gpu_fd, &vfs[n - 1], NULL) == 0 && virtfn_derive(vfs, n);
 }
 
 int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t *room,
@@ -116,7 +83,7 @@ int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t 
 	for (i = 0; i < names.n; i++) {
 		struct vf vf = { .gpu = gpu };
 
-		if (!parse_virtfn(names.names[i], &vf.index))
+		if (!virtfn_parse(names.names[i], &vf.index))
 			continue;
 		if (make_room(vfs, *n + 1, room) < 0)
 			return error_set(err, ERROR_SYSTEM, ENOMEM, "list VFs");

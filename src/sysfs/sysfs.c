@@ -119,29 +119,6 @@ int sysfs_read(int dirfd, const char *attr, char *buf, size_t size, struct error
 	return strlen(buf) == (size_t)used ? 0 : fail(err, EPROTO, "read", dirfd, attr);
 }
 
-/* Hexadecimal digits only. */
-static bool parse_hex(const char *text, uint64_t *ret)
-{
-	size_t i;
-
-	*ret = 0;
-	for (i = 0; text[i]; i++) {
-		char c = text[i];
-
-		if (i >= 16)
-			return false;
-		if (c >= '0' && c <= '9')
-			*ret = *ret << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*ret = *ret << 4 | (uint64_t)(c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			*ret = *ret << 4 | (uint64_t)(c - 'A' + 10);
-		else
-			return false;
-	}
-	return i > 0;
-}
-
 int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err)
 {
 	char text[64];
@@ -150,8 +127,7 @@ int sysfs_read_u64(int dirfd, const char *attr, uint64_t *ret, struct error *err
 
 	if (r < 0)
 		return r;
-	if (!strncmp(text, "0x", 2) ? !parse_hex(text + 2, &value)
-				    : !parse_u64(text, &value)) {
+	if (!parse_number(text, &value)) {
 		char path[512], shown[128];
 
 		return error_set(err, ERROR_SYSTEM, EPROTO, "%s holds '%s', not a number",

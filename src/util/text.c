@@ -33,6 +33,36 @@ bool parse_u32(const char *text, uint32_t *ret)
 	return true;
 }
 
+/* Hexadecimal digits only. */
+static bool parse_hex(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	for (i = 0; text[i]; i++) {
+		char c = text[i];
+
+		if (i >= 16)
+			return false;
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			value = value << 4 | (uint64_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			value = value << 4 | (uint64_t)(c - 'A' + 10);
+		else
+			return false;
+	}
+	if (i)
+		*ret = value;
+	return i > 0;
+}
+
+bool parse_number(const char *text, uint64_t *ret)
+{
+	return !strncmp(text, "0x", 2) ? parse_hex(text + 2, ret) : parse_u64(text, ret);
+}
+
 bool text_copy(char *buf, size_t size, const char *text)
 {
 	size_t len = strlen(text);

@@ -10,6 +10,9 @@
 bool parse_u32(const char *text, uint32_t *ret);
 bool parse_u64(const char *text, uint64_t *ret);
 
+/* Decimal, or hexadecimal after "0x", as attributes below /sys write numbers. */
+bool parse_number(const char *text, uint64_t *ret);
+
 /* Copies TEXT into BUF and says whether all of it fitted. */
 bool text_copy(char *buf, size_t size, const char *text);
 
