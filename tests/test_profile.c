@@ -34,6 +34,7 @@ static void names_are_read_from_the_right(void **state)
 		{ "NVIDIA RTX Pro 6000 Blackwell DC-2-48QGFX", "RTX Pro 6000 Blackwell DC", 2,
 		  48, 'Q', "GFX" },
 		{ "NVIDIA X-1-10CMEALL", "X", 1, 10, 'C', "MEALL" },
+		{ "NVIDIA X-0-4Q", "X-0", 0, 4, 'Q', "" }, /* no slices are not said */
 	};
 	size_t i;
 

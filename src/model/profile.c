@@ -73,7 +73,8 @@ bool profile_parse(const char *name, struct profile *ret)
 	if (!dash || !parse_size(dash + 1, &p))
 		return false;
 	len = (size_t)(dash - shortened);
-	if (len > 2 && shortened[len - 2] == '-' && is_digit(shortened[len - 1])) {
+	if (len > 2 && shortened[len - 2] == '-' && is_digit(shortened[len - 1]) &&
+	    shortened[len - 1] != '0') {
 		p.slices = (uint32_t)(shortened[len - 1] - '0');
 		len -= 2;
 	}
