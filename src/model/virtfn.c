@@ -10,7 +10,7 @@ bool virtfn_parse(const char *name, uint32_t *ret)
 	return !strncmp(name, "virtfn", 6) && parse_u32(name + 6, ret);
 }
 
-static int32_t routing_id(const struct vf *vf)
+static int64_t routing_id(const struct vf *vf)
 {
 	return vf->bdf.bus << 8 | vf->bdf.device << 3 | vf->bdf.function;
 }
@@ -18,7 +18,7 @@ static int32_t routing_id(const struct vf *vf)
 bool virtfn_derive(struct vf *vfs, size_t n)
 {
 	const struct vf *second, *last;
-	int32_t stride;
+	int64_t stride;
 	size_t i;
 
 	if (n < 4)
@@ -26,13 +26,14 @@ bool virtfn_derive(struct vf *vfs, size_t n)
 	second = &vfs[1];
 	last = &vfs[n - 1];
 	stride = routing_id(second) - routing_id(vfs);
-	if (second->index != vfs->index + 1 || vfs->bdf.domain != last->bdf.domain ||
+	if (second->index != vfs->index + 1 || vfs->bdf.domain != second->bdf.domain ||
+	    vfs->bdf.domain != last->bdf.domain ||
 	    routing_id(last) - routing_id(vfs) !=
-		    stride * (int32_t)(last->index - vfs->index))
+		    stride * (int64_t)(last->index - vfs->index))
 		return false;
 	for (i = 2; i < n - 1; i++) {
-		int32_t id =
-			routing_id(vfs) + stride * (int32_t)(vfs[i].index - vfs->index);
+		int64_t id =
+			routing_id(vfs) + stride * (int64_t)(vfs[i].index - vfs->index);
 
 		vfs[i].bdf = (struct bdf){ vfs->bdf.domain, (uint8_t)(id >> 8),
 					   (uint8_t)(id >> 3 & 31), (uint8_t)(id & 7) };
