@@ -6,6 +6,7 @@
 
 #include "lib/check.h"
 #include "lib/tree.h"
+#include "util/text.h"
 
 #define UUID "00000000-0000-0000-0000-000000000001"
 #define MDEV "sys/bus/mdev/devices/" UUID
@@ -158,6 +159,26 @@ static void where_it_cannot_be_told_nothing_is_claimed(void **state)
 
 #define on_host(test) cmocka_unit_test_setup_teardown(test, setup, tree_teardown)
 
+static void words_fit_where_they_are_to_be_shown(void **state)
+{
+	struct holder holder = { .in_use = true, .pid = 2147483647 };
+	char words[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i + 1 < sizeof(holder.vm_name); i += 2)
+		memcpy(holder.vm_name + i, "\xc3\xa4", 2);
+	holder.vm_name[254] = '\0';
+	(void)memset(holder.command, 1, 15);
+	(void)holder_describe(&holder, words, sizeof(words));
+	assert_contains(words, "\xc3\xa4'"); /* all of it */
+	holder.vm_name[1] = '\x1b';
+	holder.vm_name[3] = '\x1b';
+	(void)holder_describe(&holder, words, sizeof(words));
+	assert_contains(words, "...'"); /* a beginning of it, in whole characters */
+	assert_true(text_is_printable(words, strlen(words)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +188,7 @@ int main(void)
 		on_host(the_name_that_the_driver_shows_is_told_alone),
 		on_host(a_device_that_is_gone_is_held_by_nobody),
 		on_host(where_it_cannot_be_told_nothing_is_claimed),
+		cmocka_unit_test(words_fit_where_they_are_to_be_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,7 +159,7 @@ int holders_vm_name(int root_fd, const char *uuid, char *ret, size_t size,
 
 const char *holder_describe(const struct holder *holder, char *buf, size_t size)
 {
-	char vm[512], command[128];
+	char vm[256], command[128];
 
 	text_escape(vm, sizeof(vm), holder->vm_name);
 	text_escape(command, sizeof(command), holder->command);

@@ -30,5 +30,6 @@ int holders_find(int root_fd, const struct held_device *devices, size_t n,
 int holders_vm_name(int root_fd, const char *uuid, char *ret, size_t size,
 		    struct error *err);
 
-/* "qemu-system-x86 (pid 4242)" or "VM 'a'": returns BUF. */
+/* "qemu-system-x86 (pid 4242)" or "VM 'a'", escaped: returns BUF. 512 bytes are enough
+ * for all of it, with as much of the VM's name as 255 bytes hold. */
 const char *holder_describe(const struct holder *holder, char *buf, size_t size);
