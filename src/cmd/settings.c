@@ -168,7 +168,8 @@ static size_t skip_quoted(const char *text)
 }
 
 /* What libconfig would do wrong without telling: follow @include (a FIFO hangs it, a
- * directory ends the process), and huge numbers. */
+ * directory ends the process), wrap huge numbers around, and take 060 for octal, 069 for
+ * octal 6. */
 static int check_text(const char *file, const char *text, struct error *err)
 {
 	bool in_word = false;
@@ -195,6 +196,9 @@ static int check_text(const char *file, const char *text, struct error *err)
 			in_word = false;
 			continue;
 		}
+		if (!in_word && at[0] == '0' && isdigit((unsigned char)at[1]))
+			return refuse(err, file, line,
+				      "a number does not begin with 0, but for 0x", "");
 		if (!in_word && isdigit((unsigned char)*at) && !number_fits(at))
 			return refuse(err, file, line, "this number is out of range", "");
 		in_word = isalnum((unsigned char)*at) || *at == '_' || *at == '.';
