@@ -305,6 +305,7 @@ int record_parse(const char *text, size_t length, const char *what, struct saved
 {
 	_cleanup_(saved_freep) struct saved *saved = calloc(1, sizeof(*saved));
 	json_error_t where;
+	char shown[224];
 	_cleanup_(json_decrefp) json_t *document =
 		json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
 	int r;
@@ -315,7 +316,8 @@ int record_parse(const char *text, size_t length, const char *what, struct saved
 		return json_lacked_memory() ||
 				       json_error_code(&where) == json_error_out_of_memory
 			       ? no_memory(err)
-			       : refuse(err, what, "line %d: %s", where.line, where.text);
+			       : refuse(err, what, "line %d: %s", where.line,
+					text_escape(shown, sizeof(shown), where.text));
 	r = read_document(document, what, saved, err);
 	if (r < 0)
 		return r;
