@@ -32,8 +32,7 @@ static int open_dir(const struct store_place *place, struct error *err)
 				   place->dir);
 }
 
-/* "backup-0000000042-20260102T030405Z.json" */
-static bool parse_name(const char *name, uint64_t *ret_generation)
+bool backup_parse_name(const char *name, uint64_t *ret_generation)
 {
 	char digits[24];
 	size_t n;
@@ -79,7 +78,7 @@ static ssize_t list_archive(int archive_fd, struct backup **ret, struct error *e
 	while ((errno = 0, entry = readdir(dir))) {
 		struct backup *grown, b = { .generation = 0 };
 
-		if (!parse_name(entry->d_name, &b.generation) ||
+		if (!backup_parse_name(entry->d_name, &b.generation) ||
 		    strlen(entry->d_name) + sizeof(ARCHIVE_NAME "/") > sizeof(b.name))
 			continue;
 		if (n == room) {

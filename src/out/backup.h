@@ -46,3 +46,7 @@ int backup_read(const struct store_place *place, const char *name, struct saved 
 int backup_read_newest(const struct store_place *place, struct saved **ret,
 		       char ret_name[BACKUP_NAME_SIZE], uint64_t *ret_next,
 		       struct error *err);
+
+/* The generation of "backup-0000000042-20260102T030405Z.json", the name of one that is
+ * archived; false where NAME is none. */
+bool backup_parse_name(const char *name, uint64_t *ret_generation);

@@ -354,22 +354,32 @@ int record_read(int fd, const char *what, struct saved **ret, struct error *err)
 	return record_parse(text, length, what, ret, err);
 }
 
+uint64_t record_parse_head(const char *head)
+{
+	static const char key[] = "\"generation\": ";
+	const char *found = strstr(head, key);
+	uint64_t generation;
+	char number[24];
+	size_t n;
+
+	if (!found)
+		return 0;
+	found += sizeof(key) - 1;
+	n = strspn(found, "0123456789");
+	if (n >= sizeof(number))
+		return 0;
+	memcpy(number, found, n);
+	number[n] = '\0';
+	return parse_u64(number, &generation) ? generation : 0;
+}
+
 uint64_t record_peek_generation(int dir_fd, const char *name)
 {
 	_cleanup_(closep) int fd =
 		openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	static const char key[] = "\"generation\": ";
-	char head[512], number[24];
+	char head[512];
 	ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head) - 1, 0);
-	const char *found;
-	uint64_t generation;
 
 	head[n < 0 ? 0 : n] = '\0';
-	found = strstr(head, key);
-	if (!found)
-		return 0;
-	found += sizeof(key) - 1;
-	(void)snprintf(number, sizeof(number), "%.*s", (int)strspn(found, "0123456789"),
-		       found);
-	return parse_u64(number, &generation) ? generation : 0;
+	return record_parse_head(head);
 }

@@ -28,3 +28,6 @@ int record_read(int fd, const char *what, struct saved **ret, struct error *err)
 /* What DIR_FD/NAME, such a document, says of its generation, in the few lines before its
  * records; 0 where it says nothing. Cheaper than to read all of it. */
 uint64_t record_peek_generation(int dir_fd, const char *name);
+
+/* The same of HEAD, those lines. */
+uint64_t record_parse_head(const char *head);
