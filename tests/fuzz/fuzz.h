@@ -14,9 +14,11 @@
  * out against what the parser promises: by must_hold(), which ends the process. The same
  * targets are driven by libFuzzer (entry.c) and by replay.c. Returns 0. */
 #define FUZZ_TARGETS(X)                                                                  \
+	X(backup_name)                                                                   \
 	X(bdf)                                                                           \
 	X(holders)                                                                       \
 	X(journal)                                                                       \
+	X(lock_line)                                                                     \
 	X(mark)                                                                          \
 	X(mdev_link)                                                                     \
 	X(mdevctl)                                                                       \
@@ -24,7 +26,7 @@
 	X(options)                                                                       \
 	X(pci_names)                                                                     \
 	X(profile)                                                                       \
-	X(published)                                                                     \
+	X(record)                                                                        \
 	X(resolve)                                                                       \
 	X(settings)                                                                      \
 	X(sysfs)                                                                         \

@@ -1,53 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "out/record.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "fuzz.h"
-#include "out/publish.h"
 
-#define INVENTORY "run/vgpumgr/inventory.json"
+#define WHAT "backup.json"
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 
-/* The reader that is tried: 0, and *RET, or negative, and ERR. */
-static int read_document(const uint8_t *data, size_t size, struct saved **ret,
-			 struct error *err)
+static bool is_uuid(const char *text)
 {
-	fuzz_file(fuzz_root(), INVENTORY, data, size);
-	return publish_read(fuzz_root(), ret, err);
+	static const char form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
+	size_t i;
+
+	for (i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == '-' ? text[i] != '-'
+				   : !text[i] || !strchr("0123456789abcdef", text[i]))
+			return false;
+	return !text[i];
 }
 
-#define check_ended(array) must_hold(memchr(array, 0, sizeof(array)))
+/* It ends, and can be shown. */
+#define check_text(array)                                                                \
+	do {                                                                             \
+		must_hold(memchr(array, 0, sizeof(array)));                              \
+		must_hold(fuzz_is_clean(array));                                         \
+	} while (0)
 
 static void check_vgpu(const struct saved_vgpu *v)
 {
-	check_ended(v->uuid);
-	check_ended(v->vm);
-	check_ended(v->vm_uuid);
-	check_ended(v->profile);
-	check_ended(v->type_name);
-	check_ended(v->boot_id);
-	check_ended(v->created_at);
-	check_ended(v->changed_at);
+	must_hold(is_uuid(v->uuid));
+	must_hold(!v->vm_uuid[0] || is_uuid(v->vm_uuid));
+	check_text(v->vm);
+	must_hold(v->vm[0] && !strchr(v->vm, '/'));
+	check_text(v->profile);
+	check_text(v->type_name);
+	must_hold(v->profile[0] && v->type_name[0]);
+	check_text(v->boot_id);
+	check_text(v->created_at);
+	check_text(v->changed_at);
 	must_hold(v->state <= SAVED_STOPPED && saved_state_name(v->state));
 	must_hold(v->framework == FRAMEWORK_MDEV || v->framework == FRAMEWORK_VFIO);
 	must_hold(v->gpu.device < 32 && v->gpu.function < 8);
 	must_hold(v->vf.device < 32 && v->vf.function < 8);
 }
 
+static void check_pair(const struct saved_vgpu *a, const struct saved_vgpu *b)
+{
+	must_hold(saved_compare_place(a, b) <= 0);
+	must_hold(strcmp(a->uuid, b->uuid));
+	must_hold(strcmp(a->vm, b->vm) || a->slot != b->slot);
+	must_hold(!bdf_equal(&a->vf, &b->vf) || bdf_equal(&a->vf, &a->gpu) ||
+		  bdf_equal(&b->vf, &b->gpu));
+}
+
 static void check(const struct saved *s)
 {
-	size_t i;
+	size_t i, j;
 
-	check_ended(s->as_of);
-	check_ended(s->store_id);
-	must_hold(s->as_of[0]);
-	for (i = 0; i < s->n_vgpus; i++)
+	check_text(s->as_of);
+	check_text(s->machine_id);
+	must_hold(s->as_of[0] && is_uuid(s->store_id));
+	must_hold(s->generation <= INT64_MAX);
+	for (i = 0; i < s->n_vgpus; i++) {
 		check_vgpu(&s->vgpus[i]);
-	for (i = 1; i < s->n_vgpus; i++)
-		must_hold(saved_compare_place(&s->vgpus[i - 1], &s->vgpus[i]) <= 0);
+		for (j = 0; j < i; j++)
+			check_pair(&s->vgpus[j], &s->vgpus[i]);
+	}
 	for (i = 0; i < s->n_gpus; i++)
-		check_ended(s->gpus[i].model);
+		check_text(s->gpus[i].model);
+	for (i = 1; i < s->n_gpus; i++)
+		must_hold(bdf_compare(&s->gpus[i - 1].bdf, &s->gpus[i].bdf) < 0);
 }
 
 static bool equal_vgpus(const struct saved_vgpu *a, const struct saved_vgpu *b)
@@ -63,25 +88,15 @@ static bool equal_vgpus(const struct saved_vgpu *a, const struct saved_vgpu *b)
 	       !strcmp(a->changed_at, b->changed_at);
 }
 
-/* Two of one place and UUID may change places. */
-static bool has_vgpu(const struct saved *s, const struct saved_vgpu *v)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_vgpus; i++)
-		if (equal_vgpus(&s->vgpus[i], v))
-			return true;
-	return false;
-}
-
 static void check_equal(const struct saved *a, const struct saved *b)
 {
 	size_t i;
 
 	must_hold(a->generation == b->generation && !strcmp(a->store_id, b->store_id));
+	must_hold(!strcmp(a->machine_id, b->machine_id));
 	must_hold(a->n_vgpus == b->n_vgpus && a->n_gpus == b->n_gpus);
 	for (i = 0; i < a->n_vgpus; i++)
-		must_hold(has_vgpu(b, &a->vgpus[i]));
+		must_hold(equal_vgpus(&a->vgpus[i], &b->vgpus[i]));
 	for (i = 0; i < a->n_gpus; i++) {
 		const struct saved_gpu *x = &a->gpus[i], *y = &b->gpus[i];
 
@@ -91,29 +106,27 @@ static void check_equal(const struct saved *a, const struct saved *b)
 	}
 }
 
-/* What is published of it is read as the same. */
+/* What is written of it is read as the same. */
 static void check_again(const struct saved *s)
 {
+	_cleanup_(freep) char *text = record_text(s, s->machine_id);
 	_cleanup_(saved_freep) struct saved *again = NULL;
-	char store[] = "store", root[] = "/", file[] = "state.db";
-	struct store_place place = { .root = root, .dir = store, .file = file };
 	struct error err;
 
-	place.root_fd = fuzz_root();
-	fuzz_dir(fuzz_root(), store);
-	must_hold(publish(fuzz_root(), &place, s, "", &err) == 0);
-	must_hold(publish_read(fuzz_root(), &again, &err) == 0);
+	must_hold(text);
+	must_hold(record_parse(text, strlen(text), WHAT, &again, &err) == 0);
 	check_equal(s, again);
 }
 
-int fuzz_published(const uint8_t *data, size_t size)
+int fuzz_record(const uint8_t *data, size_t size)
 {
 	_cleanup_(saved_freep) struct saved *saved = NULL;
 	struct error err;
-	int r = read_document(data, size, &saved, &err);
+	int r = record_parse((const char *)data, size, WHAT, &saved, &err);
 
 	if (r < 0) {
-		must_hold(r == -EPROTO && !saved);
+		must_hold(r == -EPROTO && !saved && err.kind == ERROR_STORE);
+		must_hold(!strncmp(err.message, WHAT " ", sizeof(WHAT)));
 		fuzz_check_error(&err);
 		return 0;
 	}

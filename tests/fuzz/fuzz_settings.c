@@ -84,6 +84,7 @@ static void check_numbers(const char *text)
 			continue;
 		if (!isdigit((unsigned char)*at))
 			continue;
+		must_hold(is_hex || at[0] != '0' || !isdigit((unsigned char)at[1]));
 		errno = 0;
 		must_hold(strtoull(at, NULL, is_hex ? 16 : 10) <= INT32_MAX && !errno);
 	}
