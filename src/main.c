@@ -54,12 +54,13 @@ static char *make_doc(void)
 
 	if (!f)
 		return NULL;
-	fprintf(f, "Keeps NVIDIA vGPUs: which VM owns which, made now and again at every "
+	(void)fprintf(
+		f, "Keeps NVIDIA vGPUs: which VM owns which, made now and again at every "
 		   "boot."
 		   "\vCommands:\n\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-11s%s\n", commands[i]->name, commands[i]->summary);
-	fprintf(f, "\n'vgpumgr COMMAND --help' tells more about one.\n");
+		(void)fprintf(f, "  %-11s%s\n", commands[i]->name, commands[i]->summary);
+	(void)fprintf(f, "\n'vgpumgr COMMAND --help' tells more about one.\n");
 	if (ferror(f) | fclose(f)) {
 		free(text);
 		return NULL;
@@ -103,16 +104,17 @@ static void print_words(const struct context *ctx, const struct error *err)
 	const char *line;
 	int length;
 
-	fprintf(stderr, "%svgpumgr: %s\n", journal_prefix(PRIORITY_ERROR),
-		text_escape(shown, sizeof(shown), err->message));
+	(void)fprintf(stderr, "%svgpumgr: %s\n", journal_prefix(PRIORITY_ERROR),
+		      text_escape(shown, sizeof(shown), err->message));
 	for (line = ctx->details; line && *line;
 	     line += length + (line[length] == '\n')) {
 		length = (int)strcspn(line, "\n");
-		fprintf(stderr, "%s%.*s\n", journal_prefix(PRIORITY_ERROR), length, line);
+		(void)fprintf(stderr, "%s%.*s\n", journal_prefix(PRIORITY_ERROR), length,
+			      line);
 	}
 	if (err->hint[0])
-		fprintf(stderr, "%shint: %s\n", journal_prefix(PRIORITY_INFO),
-			text_escape(shown, sizeof(shown), err->hint));
+		(void)fprintf(stderr, "%shint: %s\n", journal_prefix(PRIORITY_INFO),
+			      text_escape(shown, sizeof(shown), err->hint));
 }
 
 static void print_error(const struct context *ctx, struct error *err)

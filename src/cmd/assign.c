@@ -31,7 +31,7 @@ struct assign_args {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct assign_args *a = p ? p->args : NULL;
+	struct assign_args *a = p->args;
 
 	switch (key) {
 	case OPT_VM:

@@ -21,7 +21,7 @@ struct capacity_args {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct capacity_args *a = p ? p->args : NULL;
+	struct capacity_args *a = p->args;
 
 	(void)arg;
 	if (key == ARGP_KEY_ARGS) {

@@ -37,7 +37,8 @@ static int find_others(struct context *ctx, const struct view *view, json_t *war
 	for (i = 0; i < n; i++)
 		warn_of_owner(&found[i], warnings);
 	if (n > 0)
-		fprintf(stderr,
+		(void)fprintf(
+			stderr,
 			"%shint: 'mdevctl undefine -u UUID' gives one up, 'mdevctl "
 			"modify -u UUID --manual' keeps it defined and not started\n",
 			journal_prefix(PRIORITY_INFO));

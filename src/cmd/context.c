@@ -150,8 +150,8 @@ static void say(int priority, const char *prefix, const char *fmt, va_list ap)
 	char message[1024], shown[4 * sizeof(message)];
 
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
-	fprintf(stderr, "%svgpumgr: %s%s\n", journal_prefix(priority), prefix,
-		text_escape(shown, sizeof(shown), message));
+	(void)fprintf(stderr, "%svgpumgr: %s%s\n", journal_prefix(priority), prefix,
+		      text_escape(shown, sizeof(shown), message));
 }
 
 void note(const struct context *ctx, const char *fmt, ...)

@@ -67,7 +67,7 @@ static error_t check_args(struct argp_state *state, const struct create_args *a)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct create_args *a = p ? p->args : NULL;
+	struct create_args *a = p->args;
 	uint32_t numa;
 	error_t r;
 
@@ -125,19 +125,20 @@ static void explain_gpu(const struct create *c, size_t i, FILE *lines, json_t *p
 
 	(void)bdf_format(&host->gpus[i].bdf, name);
 	if (!alloc_admits(host, &c->request, i)) {
-		fprintf(lines, "  %s: not asked for\n", name);
+		(void)fprintf(lines, "  %s: not asked for\n", name);
 		return;
 	}
 	if (room && c->args.have_vf) {
-		fprintf(lines, "  %s no-free-vf: the VF asked for is not free\n", name);
+		(void)fprintf(lines, "  %s no-free-vf: the VF asked for is not free\n",
+			      name);
 		room = 0;
 		limit = LIMIT_NO_FREE_VF;
 	} else if (room) {
-		fprintf(lines, "  %s: room for %u\n", name, room);
+		(void)fprintf(lines, "  %s: room for %u\n", name, room);
 	} else {
-		fprintf(lines, "  %s %s: %s\n", name, limit_name(limit),
-			limit_sentence(host, &c->usage, i, c->profile, limit, why,
-				       sizeof(why)));
+		(void)fprintf(lines, "  %s %s: %s\n", name, limit_name(limit),
+			      limit_sentence(host, &c->usage, i, c->profile, limit, why,
+					     sizeof(why)));
 		error_hint(err, "%s", limit_hint(host, i, limit, hint, sizeof(hint)));
 	}
 	(void)json_array_append_new(per_gpu, json_pack("{s:s, s:I, s:s}", "gpu", name,

@@ -184,8 +184,7 @@ static int take_existing(struct context *ctx, struct create *c,
 							 .present = true };
 			return 0;
 		}
-		if (r < 0 || verdict->vf < 0 ||
-		    bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
+		if (r < 0 || bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
 			return r;
 		return move_record(c, &slot->vgpu, verdict->vf, err);
 	case ACTION_FORGET:

@@ -31,7 +31,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct list_args *a = p ? p->args : NULL;
+	struct list_args *a = p->args;
 
 	switch (key) {
 	case OPT_GPU:

@@ -24,7 +24,7 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct reconcile *rc = p ? p->args : NULL;
+	struct reconcile *rc = p->args;
 
 	switch (key) {
 	case OPT_WAIT:

@@ -65,18 +65,19 @@ void reconcile_show_progress(struct context *ctx, const struct reconcile *rc)
 		n += item->work.queued || (!item->left_out && is_to_come(&item->verdict));
 		made += item->work.done && item->work.r == 0;
 	}
-	fprintf(stderr, "\r\033[K%zu of %zu vGPUs made", made, n);
+	(void)fprintf(stderr, "\r\033[K%zu of %zu vGPUs made", made, n);
 	if (task)
-		fprintf(stderr, "; GPU %s: waiting for %s (%lld s)",
+		(void)fprintf(
+			stderr, "; GPU %s: waiting for %s (%lld s)",
 			bdf_format(&task->ready.gpu, name), ready_words(&task->ready),
 			(long long)(clock_monotonic_ms() - task->ready.since) / 1000);
-	fflush(stderr);
+	(void)fflush(stderr);
 }
 
 static void end_progress(const struct context *ctx)
 {
 	if (!ctx->quiet && !ctx->dry_run && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
+		(void)fputs("\r\033[K", stderr);
 }
 
 /* Its own reason, and where that is a GPU's virtual functions, what became of those. */

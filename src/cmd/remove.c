@@ -12,7 +12,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
 
-	return select_parse(key, arg, state, p ? p->args : NULL);
+	return select_parse(key, arg, state, p->args);
 }
 
 static const struct away_kind removal = {

@@ -31,7 +31,7 @@ struct shown {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct show_args *a = p ? p->args : NULL;
+	struct show_args *a = p->args;
 
 	switch (key) {
 	case ARGP_KEY_ARG:

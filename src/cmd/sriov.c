@@ -35,7 +35,7 @@ static error_t parse_verb(struct argp_state *state, struct sriov_args *a, const 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct sriov_args *a = p ? p->args : NULL;
+	struct sriov_args *a = p->args;
 	struct bdf ignored;
 	error_t r;
 

@@ -53,7 +53,7 @@ static error_t check_args(struct argp_state *state, const struct store_args *a)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct store_args *a = p ? p->args : NULL;
+	struct store_args *a = p->args;
 
 	switch (key) {
 	case OPT_LIST:

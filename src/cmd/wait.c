@@ -25,7 +25,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
 
-	return select_parse(key, arg, state, p ? p->args : NULL);
+	return select_parse(key, arg, state, p->args);
 }
 
 /* A call of wait under way. */
@@ -209,10 +209,10 @@ static void describe(struct context *ctx, const struct outcome *outcomes, size_t
 		const struct saved_vgpu *v = o->row.saved;
 
 		if (o->row.verdict.state != STATE_ACTIVE)
-			fprintf(f, "  %s of %s slot %u is %s: %s\n", v->uuid,
-				text_escape(vm, sizeof(vm), v->vm), v->slot,
-				vgpu_state_name(o->row.verdict.state),
-				text_escape(why, sizeof(why), o->error));
+			(void)fprintf(f, "  %s of %s slot %u is %s: %s\n", v->uuid,
+				      text_escape(vm, sizeof(vm), v->vm), v->slot,
+				      vgpu_state_name(o->row.verdict.state),
+				      text_escape(why, sizeof(why), o->error));
 	}
 	if (f)
 		(void)fclose(f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/thin.h"
 
-#define HOUR 3600
+#define HOUR INT64_C(3600)
 #define DAY (24 * HOUR)
 
 /* How long a span of time one of this age stands for. */

@@ -135,11 +135,10 @@ static int compare_type_id(const void *a, const void *b)
 
 const struct vgpu_type *catalog_find_id(const struct catalog *catalog, uint32_t id)
 {
-	struct vgpu_type key;
+	const struct vgpu_type key = { .id = id };
 
 	if (!catalog || !catalog->n_types)
 		return NULL;
-	key.id = id;
 	return bsearch(&key, catalog->types, catalog->n_types, sizeof(*catalog->types),
 		       compare_type_id);
 }

@@ -12,7 +12,7 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#define MAX_SIZE (64 * 1024 * 1024)
+#define MAX_SIZE ((off_t)64 * 1024 * 1024)
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 

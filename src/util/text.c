@@ -241,8 +241,8 @@ const char *text_age(char buf[TEXT_AGE_SIZE], int64_t seconds)
 		int64_t from, length;
 		const char *unit;
 	} units[] = {
-		{ 2 * 86400, 86400, "days" },
-		{ 2 * 3600, 3600, "h" },
+		{ INT64_C(2) * 86400, 86400, "days" },
+		{ INT64_C(2) * 3600, 3600, "h" },
 		{ 120, 60, "min" },
 		{ 0, 1, "s" },
 	};
