@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "fuzz.h"
+#include "out/record.h"
 
 static bool matches(const char *text)
 {
@@ -32,7 +33,7 @@ int fuzz_backup_name(const uint8_t *data, size_t size)
 	must_hold(backup_parse_name(parts[0], &generation) ==
 		  (matches(parts[0]) && !errno));
 	must_hold(errno || generation == wanted);
-	generation = backup_parse_head(parts[1]);
+	generation = record_parse_head(parts[1]);
 	if (generation) {
 		const char *at = strstr(parts[1], "\"generation\": ");
 

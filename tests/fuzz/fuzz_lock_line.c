@@ -55,7 +55,8 @@ int fuzz_lock_line(const uint8_t *data, size_t size)
 	bool covers;
 
 	fuzz_split(text, parts, 2);
-	if (sscanf(parts[0], "%18llu %18llu", &first, &n) != 2 || !n)
+	if (strspn(parts[0], "0123456789 ") < strlen(parts[0]) ||
+	    sscanf(parts[0], "%18llu %18llu", &first, &n) != 2 || !n)
 		return 0;
 	covers = read_line(parts[1], &from, &to) && from <= first + n - 1 && to >= first;
 	must_hold(lock_line_covers(parts[1], (int64_t)first, (int64_t)n) == covers);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "fuzz.h"
 
@@ -106,6 +107,73 @@ static void check_equal(const struct saved *a, const struct saved *b)
 	}
 }
 
+static void check_number(json_t *object, const char *key, uint32_t value)
+{
+	json_t *said = json_object_get(object, key);
+
+	must_hold(json_is_integer(said) && json_integer_value(said) == (json_int_t)value);
+}
+
+static void check_string(json_t *object, const char *key, const char *value)
+{
+	const char *said = json_string_value(json_object_get(object, key));
+
+	must_hold(!strcmp(said ? said : "", value));
+}
+
+static void check_said_vgpu(json_t *o, const struct saved_vgpu *v)
+{
+	check_string(o, "vm", v->vm);
+	check_number(o, "slot", v->slot);
+	check_string(o, "profile", v->profile);
+	check_string(o, "type_name", v->type_name);
+	check_number(o, "type_id", v->type_id);
+	check_number(o, "framebuffer_mib", v->framebuffer_mib);
+	check_number(o, "vf_index", v->vf_index);
+	check_string(o, "framework", framework_name(v->framework));
+	check_string(o, "state", saved_state_name(v->state));
+	check_string(o, "boot_id", v->boot_id);
+	check_string(o, "created_at", v->created_at);
+	check_string(o, "changed_at", v->changed_at);
+}
+
+/* What is read is what the document says, as jansson alone reads it. */
+static void check_said(const uint8_t *data, size_t size, const struct saved *s)
+{
+	json_t *document = json_loadb((const char *)data, size, 0, NULL), *o;
+	json_t *vgpus = json_object_get(document, "vgpus");
+	json_t *gpus = json_object_get(document, "gpus");
+	struct bdf bdf;
+	size_t i, j;
+
+	must_hold(json_array_size(vgpus) == s->n_vgpus);
+	must_hold(json_array_size(gpus) == s->n_gpus);
+	check_string(document, "as_of", s->as_of);
+	check_string(document, "machine_id", s->machine_id);
+	for (i = 0; i < s->n_vgpus; i++) {
+		o = json_array_get(vgpus, i);
+		for (j = 0; j < s->n_vgpus; j++)
+			if (!strcasecmp(json_string_value(json_object_get(o, "uuid")),
+					s->vgpus[j].uuid))
+				break;
+		must_hold(j < s->n_vgpus);
+		check_said_vgpu(o, &s->vgpus[j]);
+	}
+	for (i = 0; i < s->n_gpus; i++) {
+		o = json_array_get(gpus, i);
+		must_hold(bdf_parse(json_string_value(json_object_get(o, "address")),
+				    &bdf));
+		for (j = 0; j < s->n_gpus && !bdf_equal(&bdf, &s->gpus[j].bdf); j++)
+			;
+		must_hold(j < s->n_gpus);
+		check_string(o, "model", s->gpus[j].model);
+		check_number(o, "vendor", s->gpus[j].vendor);
+		check_number(o, "device", s->gpus[j].device);
+		check_number(o, "wanted_vfs", s->gpus[j].wanted_vfs);
+	}
+	json_decref(document);
+}
+
 /* What is written of it is read as the same. */
 static void check_again(const struct saved *s)
 {
@@ -132,6 +200,7 @@ int fuzz_record(const uint8_t *data, size_t size)
 	}
 	must_hold(saved);
 	check(saved);
+	check_said(data, size, saved);
 	check_again(saved);
 	return 0;
 }
