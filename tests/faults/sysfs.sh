@@ -427,7 +427,7 @@ pick() { # pick PATTERN HOW-MANY
 }
 case $MODE in
 sample) n_queries=${N_QUERIES:-24} n_changes=${N_CHANGES:-24} ;;
-default) n_queries=3000 n_changes=2200 ;;
+default) n_queries=3000 n_changes=1600 ;;
 *) n_queries=999999 n_changes=999999 ;;
 esac
 share_work 2
