@@ -11,22 +11,27 @@
  * P is a process: 1 is the command, others are numbered in the order of their forking. K
  * is a call of that process, from 1, which for the command itself is its execve().
  *
- * record     writes a line for each call: P K PHASE NAME ERRORS SUBJECT. PHASE is "start"
+ * record: writes a line for each call: P K PHASE NAME ERRORS SUBJECT. PHASE is "start"
  * until the command opens the PATH of -m, that is, while it is the loader's and the C
- *            library's; "main" from then on; "other" in a process that has executed
- * another program. ERRORS are those that make sense for the call. kill       sends
- * SIGKILL to that process at the entry of the call, which is not done. The others go on.
- * kill-all   likewise, to the whole family.
- * fail       the call is not done and fails with ERRNO. One that ERRNO makes no sense for is
- *            done, and the point is missed.
- * fail-from  and so does every call of phase "main" for which ERRNO makes sense, from
+ * library's; "main" from then on; "other" in a process that has executed another program.
+ * ERRORS are those that make sense for the call.
+ *
+ * kill: sends SIGKILL to that process at the entry of the call, which is not done. The
+ * others go on.
+ *
+ * kill-all: likewise, to the whole family.
+ *
+ * fail: the call is not done and fails with ERRNO. One that ERRNO makes no sense for is
+ * done, and the point is missed.
+ *
+ * fail-from: and so does every call of phase "main" for which ERRNO makes sense, from
  * there on in that process, and in all that were forked later.
  *
  * FILE ends with what was seen: "hit NAME SUBJECT" or "missed", "crash P SIGNAL" for each
- * process that a signal ended which inject did not send, "hang" if not all had ended
- * within SECONDS and were killed, "ended STATUS" for the command. inject waits until the
- * whole family has ended, and exits with the status of the command, or with 125 if it
- * could not do its work.
+ * process of the program itself that a signal ended which inject did not send, "hang" if
+ * not all had ended within SECONDS and were killed, "ended STATUS" for the command.
+ * inject waits until the whole family has ended, and exits with the status of the
+ * command, or with 125 if it could not do its work.
  *
  * Why not "strace --inject": its when= counts per name of the call and per process, and
  * cannot be told which process is meant. A call of a forked writer that the command
@@ -323,7 +328,8 @@ static void on_end(struct inject *in, struct tracee *t, int status)
 	if (t->pid == in->command)
 		in->status =
 			WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+	/* other programs may die of what befell their family: sriov-manage of SIGPIPE */
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !t->other)
 		fprintf(in->out, "crash %u %d\n", t->p, WTERMSIG(status));
 	*t = (struct tracee){ 0 };
 }
