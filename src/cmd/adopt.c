@@ -39,7 +39,7 @@ static error_t check_args(struct argp_state *state, const struct adopt_args *a)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct adopt_args *a = p ? p->args : NULL;
+	struct adopt_args *a = p->args;
 
 	switch (key) {
 	case OPT_VM:

@@ -52,7 +52,7 @@ static error_t parse_since(struct argp_state *state, const char *arg,
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	struct history_args *a = p ? p->args : NULL;
+	struct history_args *a = p->args;
 
 	switch (key) {
 	case OPT_SINCE:

@@ -124,6 +124,8 @@ bool clock_parse_since(const char *text, int64_t now, char *buf, size_t size)
 		return false;
 	if (tm.tm_year < -1900) /* by its offset before the year 0 */
 		tm = (struct tm){ .tm_year = -1900, .tm_mday = 1 };
+	if (tm.tm_year > 9999 - 1900) /* likewise after 9999: texts are compared */
+		tm = (struct tm){ 59, 59, 23, 31, 11, 9999 - 1900, 0, 0, 0, 0, NULL };
 	n = snprintf(buf, size, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
 		     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	return n > 0 && (size_t)n < size;
