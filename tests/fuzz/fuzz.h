@@ -28,6 +28,7 @@
 	X(profile)                                                                       \
 	X(record)                                                                        \
 	X(resolve)                                                                       \
+	X(since)                                                                         \
 	X(settings)                                                                      \
 	X(sysfs)                                                                         \
 	X(text)                                                                          \
