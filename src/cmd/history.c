@@ -76,26 +76,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int find_uuid(const struct history_args *a, struct store *store,
 		     char ret[UUID_SIZE], struct error *err)
 {
-	char prefix[UUID_SIZE], shown[128];
+	char prefix[UUID_SIZE], escaped[128];
 	size_t n = 0;
 	int r = 0;
 
-	text_escape(shown, sizeof(shown), a->text);
+	text_escape(escaped, sizeof(escaped), a->text);
 	if (!uuid_prefix(a->text, SHORTEST_PREFIX, prefix))
 		return error_set(
 			err, ERROR_USAGE, 0,
 			"'%s' is not a UUID, nor the first %u or more characters of one",
-			shown, SHORTEST_PREFIX);
+			escaped, SHORTEST_PREFIX);
 	if (store)
 		r = store_find_event_uuid(store, prefix, ret, &n, err);
 	if (r < 0)
 		return r;
 	if (n > 1)
 		return error_set(err, ERROR_USAGE, 0,
-				 "'%s' is the beginning of %zu UUIDs", shown, n);
+				 "'%s' is the beginning of %zu UUIDs", escaped, n);
 	if (!n) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0,
-				"nothing was ever recorded of a vGPU '%s'", shown);
+				"nothing was ever recorded of a vGPU '%s'", escaped);
 		error_hint(err, "'vgpumgr history' shows all that was recorded");
 		return -ENOENT;
 	}

@@ -103,7 +103,7 @@ awk -v ran="$ran " -v sample="$MODE" '
 	}
 	{
 		for (i = 1; i <= n; i++)
-			if ($1 == tool[i] && (file[i] == "*" || $2 == file[i]) &&
+			if ($1 == tool[i] && (file[i] == "*" || ($2 == file[i] && !used[i])) &&
 			    $3 == id[i] && index($0, words[i])) {
 				used[i] = 1
 				next
