@@ -131,7 +131,9 @@ int jobs_add(struct jobs *jobs, const struct job *job, int hold_fd, struct error
 		jobs->lanes = grown;
 		jobs->n_lanes = (size_t)job->lane + 1;
 	}
-	jobs->entries[jobs->n++] = (struct entry){ *job, hold_fd, ENTRY_QUEUED, 0 };
+	jobs->entries[jobs->n] = (struct entry){ *job, hold_fd, ENTRY_QUEUED, 0 };
+	jobs->entries[jobs->n].job.serial = jobs->n;
+	jobs->n++;
 	return 0;
 }
 
@@ -227,7 +229,7 @@ static int take_result(struct jobs *jobs, struct job_result *ret)
 		struct lane_state *lane = &jobs->lanes[i];
 		struct entry *e = &jobs->entries[lane->current];
 
-		if (!lane->running || lane->hanging || e->job.tag != ret->tag)
+		if (!lane->running || lane->hanging || e->job.serial != ret->serial)
 			continue;
 		e->state = ENTRY_DONE;
 		lane->running = false;

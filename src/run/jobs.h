@@ -15,6 +15,7 @@ struct job {
 	enum job_kind kind;
 	uint32_t lane;
 	uint64_t tag;	    /* the caller's, comes back with the result */
+	uint64_t serial;    /* set by jobs_add() */
 	uint32_t timeout_s; /* from when its turn comes */
 	union {
 		struct vgpu_make make;
@@ -27,7 +28,7 @@ struct job {
 };
 
 struct job_result {
-	uint64_t tag;
+	uint64_t tag, serial;
 	int r;		       /* 0 or -errno */
 	bool hanging;	       /* its deadline passed; whether it will be done is open */
 	struct vgpu_made made; /* JOB_MAKE: what the kernel shows */
@@ -58,6 +59,8 @@ size_t jobs_pending(const struct jobs *jobs);
 /* Waits up to TIMEOUT_MS (-1: as long as it takes, which every job's deadline bounds) for
  * one result. 1: RET is filled, 0: none yet or none pending, negative: the children are
  * lost. A job whose deadline passes gives a result with -ETIMEDOUT, and so does, untried,
- * each later job of its lane. */
+ * each later job of its lane. One whose
+ * process was killed gives -ECHILD: by then the kernel is done with it, in whatever way.
+ */
 int jobs_next(struct jobs *jobs, int timeout_ms, struct job_result *ret,
 	      struct error *err);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -75,7 +77,7 @@ int lane_receive(int sock, void *message, size_t size, int *ret_fd)
 static void run_job(int root_fd, const struct sriov_tool *tool, const struct job *job,
 		    int hold_fd, struct gpu_memo *memo, struct job_result *ret)
 {
-	*ret = (struct job_result){ .tag = job->tag };
+	*ret = (struct job_result){ .tag = job->tag, .serial = job->serial };
 	switch (job->kind) {
 	case JOB_MAKE:
 		ret->r = vgpu_make(root_fd, &job->make, memo, &ret->made, &ret->err);
@@ -130,57 +132,125 @@ static void drop_descriptors(int *root_fd, int *requests, int *reply)
 	*reply = REPLY_FD;
 }
 
-/* The socket of lane N, forked when it is first used; negative errno if it cannot be. */
-static int lane_socket(int **lanes, size_t *n_lanes, uint32_t n, int root_fd,
-		       const struct sriov_tool *tool, int requests, int reply)
-{
-	int pair[2];
+/* One child, as the broker knows it. */
+struct lane {
+	int sock; /* -1: there is none, or none any more */
 	pid_t pid;
+	uint64_t tag, serial; /* of the job that it was given last */
+};
 
-	if (n >= *n_lanes) {
-		int *grown = reallocarray(*lanes, (size_t)n + 1, sizeof(*grown));
-		size_t i;
+struct broker {
+	int root_fd, requests, reply, signals;
+	const struct sriov_tool *tool;
+	struct lane *lanes;
+	size_t n_lanes;
+};
 
-		if (!grown)
-			return -ENOMEM;
-		for (i = *n_lanes; i <= n; i++)
-			grown[i] = -1;
-		*lanes = grown;
-		*n_lanes = (size_t)n + 1;
-	}
-	if ((*lanes)[n] >= 0)
-		return (*lanes)[n];
+static int make_room(struct broker *b, uint32_t n)
+{
+	struct lane *grown;
+	size_t i;
+
+	if (n < b->n_lanes)
+		return 0;
+	grown = reallocarray(b->lanes, (size_t)n + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	for (i = b->n_lanes; i <= n; i++)
+		grown[i] = (struct lane){ .sock = -1 };
+	b->lanes = grown;
+	b->n_lanes = (size_t)n + 1;
+	return 0;
+}
+
+/* Lane N, forked when it is first used; negative errno if it cannot be. */
+static int start_lane(struct broker *b, uint32_t n)
+{
+	int pair[2], r = make_room(b, n);
+	struct lane *lane;
+
+	if (r < 0)
+		return r;
+	lane = &b->lanes[n];
+	if (lane->sock >= 0)
+		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	pid = fork();
-	if (pid == 0) {
+	lane->pid = fork();
+	if (lane->pid == 0) {
 		/* Nothing of the broker's lives on here, least of all the lock that came
 		 * with the request at hand. */
-		if (dup3(pair[1], requests, O_CLOEXEC) < 0)
+		if (dup3(pair[1], b->requests, O_CLOEXEC) < 0)
 			_exit(127);
 		(void)close_range(FIRST_FREE_FD, ~0U, 0);
-		work(root_fd, tool, requests, reply);
+		work(b->root_fd, b->tool, b->requests, b->reply);
 	}
 	close_fd(pair[1]);
-	if (pid < 0) {
+	if (lane->pid < 0) {
 		close_fd(pair[0]);
 		return -EAGAIN;
 	}
-	return (*lanes)[n] = pair[0];
+	lane->sock = pair[0];
+	return 0;
+}
+
+static void answer(const struct broker *b, uint64_t tag, uint64_t serial, int errnum,
+		   const char *what)
+{
+	struct job_result failed = { .tag = tag, .serial = serial, .r = -errnum };
+
+	(void)error_set(&failed.err, ERROR_SYSTEM, errnum, "%s", what);
+	(void)lane_send(b->reply, &failed, sizeof(failed), -1);
+}
+
+/* A lane that is gone while it has a job was killed: nobody would answer for it. If it
+ * had answered already, this comes too late to be listened to. */
+static void bury(struct broker *b)
+{
+	struct signalfd_siginfo ignored;
+	pid_t pid;
+	size_t i;
+
+	while (read(b->signals, &ignored, sizeof(ignored)) > 0)
+		;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (i = 0; i < b->n_lanes; i++) {
+			struct lane *lane = &b->lanes[i];
+
+			if (lane->sock < 0 || lane->pid != pid)
+				continue;
+			close_fd(TAKE_FD(lane->sock));
+			answer(b, lane->tag, lane->serial, ECHILD,
+			       "the process that was to write was killed");
+		}
+}
+
+static void hand_on(struct broker *b, const struct job *job, int hold_fd)
+{
+	int r = start_lane(b, job->lane);
+
+	if (r == 0)
+		r = lane_send(b->lanes[job->lane].sock, job, sizeof(*job), hold_fd);
+	if (r < 0) {
+		answer(b, job->tag, job->serial, -r, "start a child process");
+		return;
+	}
+	b->lanes[job->lane].tag = job->tag;
+	b->lanes[job->lane].serial = job->serial;
 }
 
 /* Lanes that are idle end when their socket is closed, and are gone before the command
  * is: a service manager wonders about processes that are left. One that hangs is not
  * waited for for long. SIGCHLD is blocked here. */
-static void __attribute__((noreturn)) end_lanes(int *lanes, size_t n_lanes)
+static void __attribute__((noreturn)) end_lanes(struct broker *b)
 {
 	const struct timespec limit = { 0, LANES_END_MS * 1000000L };
 	sigset_t child;
 	size_t i;
 
-	for (i = 0; i < n_lanes; i++)
-		close_fd(lanes[i]);
-	free(lanes);
+	for (i = 0; i < b->n_lanes; i++)
+		close_fd(b->lanes[i].sock);
+	free(b->lanes);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
@@ -194,9 +264,8 @@ static void __attribute__((noreturn)) end_lanes(int *lanes, size_t n_lanes)
 
 void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int reply)
 {
+	struct broker b = { .tool = tool };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	size_t n_lanes = 0;
-	int *lanes = NULL;
 	sigset_t child;
 
 	/* A terminal that hangs up or Ctrl-C ends the command, not a write in the kernel.
@@ -208,22 +277,26 @@ void lane_broker(int root_fd, const struct sriov_tool *tool, int requests, int r
 	(void)sigprocmask(SIG_BLOCK, &child, NULL);
 	(void)prctl(PR_SET_NAME, "vgpumgr-writer");
 	drop_descriptors(&root_fd, &requests, &reply);
+	b.root_fd = root_fd;
+	b.requests = requests;
+	b.reply = reply;
+	/* Without it a job whose lane is killed ends at its deadline. */
+	b.signals = signalfd(-1, &child, SFD_NONBLOCK | SFD_CLOEXEC);
 	for (;;) {
-		int hold_fd, sock;
+		struct pollfd p[] = { { .fd = requests, .events = POLLIN },
+				      { .fd = b.signals, .events = POLLIN } };
 		struct job job;
+		int hold_fd;
 
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			_exit(1);
+		if (p[1].revents)
+			bury(&b);
+		if (!p[0].revents)
+			continue;
 		if (lane_receive(requests, &job, sizeof(job), &hold_fd) <= 0)
-			end_lanes(lanes, n_lanes);
-		sock = lane_socket(&lanes, &n_lanes, job.lane, root_fd, tool, requests,
-				   reply);
-		if (sock < 0 || lane_send(sock, &job, sizeof(job), hold_fd) < 0) {
-			struct job_result failed = { .tag = job.tag, .r = -EAGAIN };
-
-			(void)error_set(&failed.err, ERROR_SYSTEM,
-					sock < 0 ? -sock : EPIPE,
-					"start a child process");
-			(void)lane_send(reply, &failed, sizeof(failed), -1);
-		}
+			end_lanes(&b);
+		hand_on(&b, &job, hold_fd);
 		close_fd(hold_fd);
 	}
 }

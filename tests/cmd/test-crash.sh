@@ -59,6 +59,22 @@ expect 0 'or the same create does, repeated' create A40-24A --vm a --timeout 20
 is "$(cat "$out")" $U1 'with the same UUID'
 agree 'record and kernel agree'
 
+# its writer killed: the command is told, and does not wait for its deadline
+small
+ctl delay create 1 1500
+background create A40-24A --vm a --uuid $U1
+until_true 5 in_state $U1 creating
+until_true 5 test -e "$sys/bus/mdev/devices/$U1"
+writer=$(pgrep -n -f -- "--root $root ")
+t 'the writer is another process' [ "$writer" -ne "$pid" ]
+kill -9 "$writer"
+t 'with its writer killed, the command ends when the kernel is done' until_true 10 fails kill -0 "$pid"
+wait "$pid"
+status=$?
+t "it has looked at what was made (exit status $status)" [ $status -eq 0 -o $status -eq 1 ]
+expect 0 'reconcile has nothing to complain of' reconcile
+agree 'record and kernel agree'
+
 # killed before the kernel was asked
 small
 must create A40-24A --vm a --uuid $U1

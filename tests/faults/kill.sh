@@ -11,7 +11,7 @@
 # shellcheck source=tests/faults/points.sh
 . "$(dirname "$0")/points.sh"
 
-scenarios='create create-count remove stop start assign sriov reconcile'
+scenarios='create create-count remove stop start assign sriov reconcile adopt store-restore repair'
 [ "$MODE" != sample ] || scenarios='create-count stop reconcile'
 scenarios=${SCENARIOS:-$scenarios}
 calls=$top/calls
@@ -68,7 +68,7 @@ while read -r name p k _ call _ subject; do
 	line=$((line + 1))
 	if [ $((line % single)) -eq 0 ] && next; then
 		try kill "$p" "$k" "$call" "$subject"
-		if [ $((line % again)) -eq 0 ]; then
+		if [ $((line % again)) -eq 0 ] && [ "$scenario" != repair ]; then
 			invariants 'after the fault'
 			kill_reconcile $line
 		fi

@@ -100,6 +100,20 @@ plant_foreign() {
 	foreign_vgpus=$(live_vgpus | grep '^ffffffff-')
 }
 
+# One that somebody else has made, $adoptable, is ours as soon as there is a record of it.
+adoptable=''
+ours_once_recorded() {
+	case $'\n'$saved_uuids$'\n' in
+	*$'\n'"${adoptable%% *}"$'\n'*) return ;;
+	esac
+	[ -n "$adoptable" ] || return 0
+	own=$(grep -vxF "$adoptable" <<<"$own")
+	case $'\n'$live$'\n' in
+	*$'\n'"$adoptable"$'\n'*) ;;
+	*) violation "$adoptable, which is to be adopted, is not as it was" ;;
+	esac
+}
+
 # look: what record and kernel say now, for what is asked about it: $live, lines as of live_vgpus,
 # $own, those of them that are not foreign; and of the record $store_says (ok), $two_on_one,
 # $saved_uuids, $saved_active, lines as of live_vgpus with another state than active behind,
@@ -116,6 +130,7 @@ look() {
 	store_says='' two_on_one='' saved_uuids='' saved_active='' saved_generation='' saved_records=''
 	if [ ! -e "$db" ]; then
 		store_says=ok
+		ours_once_recorded
 		return
 	fi
 	while read -r kind line; do
@@ -135,6 +150,7 @@ look() {
 			FROM vgpu WHERE state <> 'stopped' ORDER BY uuid;
 		SELECT 'record: ' || vm || ' ' || slot || ' ' || state FROM vgpu ORDER BY vm, slot;
 		SELECT 'generation: ' || value FROM meta WHERE key = 'generation'" 2>&1)"
+	ours_once_recorded
 }
 
 # invariants WHEN: after any fault, with or without a reconcile after it:

@@ -18,6 +18,7 @@ KEEP=cccccccc-0000-4000-8000-000000000001
 A=aaaaaaaa-0000-4000-8000-000000000001
 scenario=''
 command_line=() # of the scenario
+expected=0      # its exit status
 wanted=''	# the records that it leads to, "VM SLOT STATE" with commas between them
 snapshot=$top/snapshot
 
@@ -26,7 +27,7 @@ set_up() {
 	local slot
 	scenario=$1
 	host small
-	foreign_vgpus='' acked=()
+	foreign_vgpus='' acked=() adoptable='' expected=0
 	must sriov enable "$GPU1"
 	[ "$1" = sriov ] || must sriov enable "$GPU2"
 	plant_foreign 0000:67:00.7 A40-2Q
@@ -58,6 +59,23 @@ set_up() {
 		wanted='keep 0 active,z 0 active'
 		;;
 	sriov) command_line=(sriov enable "$GPU2") ;;
+	adopt)
+		foreign "$A" 0000:e8:00.5 A40-2B
+		adoptable=$(live_vgpus | grep "^$A ")
+		command_line=(adopt "$A" --vm a)
+		wanted='a 0 active,keep 0 active'
+		;;
+	store-restore)
+		must create A40-2B --vm a --uuid "$A"
+		must assign "$A" --vm z
+		command_line=(store restore "archive/$(ls "$root/var/lib/vgpumgr/archive" | tail -n1)")
+		wanted='a 0 active,keep 0 active'
+		;;
+	repair)
+		must create A40-2B --vm a --uuid "$A"
+		command_line=(reconcile) expected=8
+		wanted='a 0 active,keep 0 active'
+		;;
 	reconcile | list | check)
 		command_line=("$1")
 		for slot in 0 1 2 3; do
@@ -91,6 +109,8 @@ take_snapshot() {
 	vfs_on=$GPU1
 	[ "$(cat "$sys/bus/pci/devices/$GPU2/sriov_numvfs")" = 0 ] || vfs_on="$GPU1 $GPU2"
 	acked_before=$(sql 'SELECT uuid FROM vgpu')
+	# the record that is to be repaired ends in the midst of a page
+	[ "$scenario" != repair ] || truncate -s 9000 "$snapshot/var/lib/vgpumgr/state.db"
 }
 
 # The host as it was when the snapshot was taken, in the same boot. Where no virtual functions are
@@ -236,7 +256,7 @@ find_leftovers() {
 		"$root"/run/vgpumgr/* "$root"/run/vgpumgr/.[!.]*; do
 		[ -e "$file" ] || continue
 		case ${file##*/} in
-		state.db | lock | backup.json | archive | inventory.json | last-reconcile.json) ;;
+		state.db | state.db.damaged-* | lock | backup.json | archive | inventory.json | last-reconcile.json) ;;
 		sriov-0000:*) ;;
 		# SQLite leaves the beginning of a journal to the next that writes
 		state.db-journal) ;;
@@ -290,6 +310,10 @@ repeat() {
 # after_fault: what must hold, whatever the fault has cut short. A stop that was cut short before
 # its device was gone is for who wanted it to repeat: reconcile never removes a device.
 after_fault() {
+	if [ "$scenario" = repair ]; then
+		after_repair
+		return
+	fi
 	invariants 'after the fault'
 	if [ "$scenario" = stop ]; then
 		go reconcile
@@ -299,6 +323,20 @@ after_fault() {
 			return
 		fi
 	fi
+	mend 'after the fault'
+	repeat
+}
+
+# A repair that was cut short leaves the damaged record, or none, or the new one; whichever it is,
+# the next reconcile ends it.
+after_repair() {
+	look
+	[ "$live" = "$live_before" ] || violation 'after the fault: the kernel was changed'
+	go reconcile
+	case $status in
+	0 | 8) ;;
+	*) violation "reconcile after the fault exits $status: $(tail -n3 "$err" | paste -sd'|')" ;;
+	esac
 	mend 'after the fault'
 	repeat
 }
@@ -313,7 +351,7 @@ record_calls() {
 		set_up "$name"
 		restore
 		inject_into record -- "${command_line[@]}"
-		[ $status -eq 0 ] || bail "${command_line[*]} exits $status: $(cat "$err")"
+		[ $status -eq $expected ] || bail "${command_line[*]} exits $status: $(cat "$err")"
 		point="recording ${command_line[*]}"
 		done_as_asked 'while recorded'
 		grep '^[0-9]' "$top/seen" | sed "s|^|$name |; s|$root|ROOT|g" >>"$file"
