@@ -27,6 +27,8 @@ struct context {
 	struct settings settings;
 	struct actor actor;
 	const char *command, *subject; /* what messages begin with: "create A40-24A" */
+	bool changes; /* nothing but the record itself will do: no backup stands in for it
+		       */
 	/* what is wrong with the store, although the command could do its work: it is
 	 * told at the end, and the exit status is ERROR_STORE */
 	struct error trouble;

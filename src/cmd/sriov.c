@@ -469,7 +469,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	ctx->recorded_as = s.args.verb == VERB_ENABLE ? "sriov enable" : "sriov disable";
 	if (s.args.verb == VERB_RESTORE)
 		return sriov_restore(ctx, err);
-	if (s.args.verb != VERB_STATUS && !ctx->dry_run)
+	ctx->changes = s.args.verb != VERB_STATUS && !ctx->dry_run;
+	if (ctx->changes)
 		r = context_start_jobs(ctx, &s.jobs, err);
 	if (r == 0)
 		r = view_open(ctx, SRIOV_LOOK, &s.view, err);

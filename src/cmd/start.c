@@ -199,6 +199,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	rc.what = DO_VFS | DO_VGPUS;
 	rc.is_chosen = is_chosen;
 	rc.arg = &s;
+	ctx->changes = !ctx->dry_run;
 	r = ctx->dry_run ? 0 : context_start_jobs(ctx, &rc.jobs, err);
 	if (r == 0)
 		r = choose_and_mark(ctx, &s, &rc, err);

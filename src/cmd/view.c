@@ -301,7 +301,10 @@ static int read_record(struct context *ctx, struct view *view, struct error *err
 	if (r == -EACCES && err->kind == ERROR_PERMISSION)
 		return view_read_published(ctx, view, err);
 	if (r == 0)
-		r = load_what_makes_sense(ctx, store, view, err);
+		r = ctx->changes ? store_load(store, &view->saved, err)
+				 : load_what_makes_sense(ctx, store, view, err);
+	if (r < 0 && ctx->changes)
+		return r;
 	if (r < 0) {
 		r = repair_read_backup(ctx, r, &view->saved, err);
 		if (r == 0)

@@ -12,7 +12,7 @@
 . "$(dirname "$0")/points.sh"
 
 scenarios='create create-count remove stop start assign sriov reconcile adopt store-restore repair'
-[ "$MODE" != sample ] || scenarios='create-count stop reconcile'
+[ "$MODE" != sample ] || [ -n "${STEP:-}" ] || scenarios='create-count stop reconcile'
 scenarios=${SCENARIOS:-$scenarios}
 calls=$top/calls
 if [ -n "${WORKER:-}" ]; then
