@@ -22,16 +22,6 @@
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 
-static int open_dir(const struct store_place *place, struct error *err)
-{
-	int fd = openat(place->root_fd, place->dir,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd >= 0 ? fd
-		       : error_set(err, ERROR_SYSTEM, errno, "open %s/%s", place->root,
-				   place->dir);
-}
-
 bool backup_parse_name(const char *name, uint64_t *ret_generation)
 {
 	char digits[24];
@@ -168,7 +158,7 @@ static int keep_last(int dir_fd, struct error *err)
 
 int backup_write(const struct store_place *place, const char *text, struct error *err)
 {
-	_cleanup_(closep) int dir_fd = open_dir(place, err);
+	_cleanup_(closep) int dir_fd = store_open_dir(place, err);
 	struct error inner;
 	int r, kept;
 
@@ -186,7 +176,7 @@ int backup_write(const struct store_place *place, const char *text, struct error
 
 bool backup_is_of(const struct store_place *place, uint64_t generation)
 {
-	_cleanup_(closep) int dir_fd = open_dir(place, NULL);
+	_cleanup_(closep) int dir_fd = store_open_dir(place, NULL);
 
 	return dir_fd >= 0 && record_peek_generation(dir_fd, BACKUP_NAME) == generation;
 }
@@ -199,7 +189,7 @@ ssize_t backup_list(const struct store_place *place, struct backup **ret,
 	struct stat st;
 	ssize_t i, n;
 
-	dir_fd = open_dir(place, err);
+	dir_fd = store_open_dir(place, err);
 	if (dir_fd < 0)
 		return dir_fd == -ENOENT ? 0 : dir_fd;
 	archive_fd = openat(dir_fd, ARCHIVE_NAME,
@@ -236,7 +226,7 @@ bool backup_exists(const struct store_place *place)
 int backup_read(const struct store_place *place, const char *name, struct saved **ret,
 		struct error *err)
 {
-	_cleanup_(closep) int dir_fd = open_dir(place, err), fd = -1;
+	_cleanup_(closep) int dir_fd = store_open_dir(place, err), fd = -1;
 	char what[256];
 	struct stat st;
 	int r;

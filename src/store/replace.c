@@ -19,7 +19,7 @@ static const char *name_of(const struct store_place *place)
 	return strrchr(place->file, '/') + 1;
 }
 
-static int open_dir(const struct store_place *place, struct error *err)
+int store_open_dir(const struct store_place *place, struct error *err)
 {
 	int fd = openat(place->root_fd, place->dir,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -67,7 +67,7 @@ static int rename_both(int dir_fd, const char *name, const char *to)
 int store_set_aside(const struct store_place *place, int64_t deadline, char ret_name[128],
 		    struct error *err)
 {
-	_cleanup_(closep) int dir_fd = open_dir(place, err), fd = -1;
+	_cleanup_(closep) int dir_fd = store_open_dir(place, err), fd = -1;
 	char when[32], name[128];
 	time_t now = time(NULL);
 	struct tm tm;
@@ -137,7 +137,7 @@ void store_place_free(struct store_place *place)
 int store_put_in_place(const struct store_place *built, const struct store_place *place,
 		       struct error *err)
 {
-	_cleanup_(closep) int dir_fd = open_dir(place, err);
+	_cleanup_(closep) int dir_fd = store_open_dir(place, err);
 	int r;
 
 	if (dir_fd < 0)

@@ -139,6 +139,9 @@ int store_import(struct store *store, const struct saved *saved, struct error *e
 int store_succeed(struct store *store, const struct saved *saved, uint64_t at_least,
 		  struct error *err);
 
+/* The store's directory, open for listing and syncing; the caller closes it. */
+int store_open_dir(const struct store_place *place, struct error *err);
+
 /* --- src/store/replace.c: a store that is damaged gives way to another */
 
 /* Renames the store, and its journal, to FILE.damaged-TIME, when nobody is in the midst
