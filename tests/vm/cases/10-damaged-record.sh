@@ -17,7 +17,7 @@ must create A40-24A --vm blue
 must stop --vm blue
 saved=$(list_identities) live=$(kernel)
 
-n=0
+kept=0
 for way in "dd if=/dev/zero of=$record/state.db bs=4096 count=1 conv=notrunc" \
 	"truncate -s 5000 $record/state.db" "rm $record/state.db"; do
 	what=${way%% *}
@@ -28,8 +28,8 @@ for way in "dd if=/dev/zero of=$record/state.db bs=4096 count=1 conv=notrunc" \
 		"$what: the units fail, so that somebody looks"
 	true_there "$what: the journal tells what was done" \
 		"journalctl -b -o cat -u vgpumgr-reconcile | grep -q 'vGPUs were restored from backup.json'"
-	[ "$what" = rm ] || n=$((n + 1))
-	is "$(damaged)" $n "$what: the damaged file is kept"
+	[ "$what" = rm ] || kept=$((kept + 1))
+	is "$(damaged)" $kept "$what: the damaged file is kept"
 	is "$(list_identities)" "$saved" "$what: all is as saved"
 	expect 0 "$what: store check is content" store check
 	true_there "$what: the units succeed when they are started again" \
