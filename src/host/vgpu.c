@@ -123,6 +123,13 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 
 	*ret = (struct vgpu_made){ .present = false };
 	parent_fd = open_parent(root_fd, &make->vf, memo, err);
+	if (parent_fd == -ENOENT && vgpu_is_gone(root_fd, make->uuid, &make->vf)) {
+		/* It was there when it was chosen; another may still be. */
+		ret->absent = true;
+		if (err)
+			err->kind = ERROR_CAPACITY;
+		error_hint(err, "its virtual function is gone: 'vgpumgr sriov status'");
+	}
 	if (parent_fd < 0)
 		return parent_fd;
 	types_fd = sysfs_walk_inside(parent_fd, "mdev_supported_types", err);

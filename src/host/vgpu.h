@@ -18,7 +18,8 @@ struct vgpu_made {
 	char type_dir[TYPE_DIR_SIZE];
 	uint32_t type_id;
 	bool present; /* the device is there, as asked for, whatever the write said */
-	bool absent; /* it surely is not: its parent is there and the bus has no such UUID
+	bool absent; /* it surely is not: the bus has no such UUID, nor has its parent, if
+		      * that is there
 		      */
 };
 
