@@ -31,7 +31,8 @@ static const char *make_mark(int root_fd, char ret[MARK_SIZE])
 	return ret;
 }
 
-/* False where the GPU was not switched yet. */
+/* False where the GPU was not switched yet. What is behind the first line is of an older
+ * mark. */
 static bool read_mark(int root_fd, const struct bdf *gpu, char ret[MARK_SIZE])
 {
 	char path[64], boot_id[64], name[BDF_SIZE];
@@ -39,6 +40,7 @@ static bool read_mark(int root_fd, const struct bdf *gpu, char ret[MARK_SIZE])
 	(void)snprintf(path, sizeof(path), RUN_DIR "/" MARK "-%s", bdf_format(gpu, name));
 	if (sysfs_read(root_fd, path, ret, MARK_SIZE, NULL) < 0)
 		return false;
+	ret[strcspn(ret, "\n")] = '\0';
 	scan_boot_id(root_fd, boot_id, sizeof(boot_id));
 	return !strncmp(ret, boot_id, strlen(boot_id)); /* where /run outlives a boot */
 }
@@ -51,21 +53,23 @@ static bool is_of_this_load(int root_fd, const char *mark)
 	return !strncmp(mark, is, length) && (!mark[length] || mark[length] == ' ');
 }
 
-/* Whoever cannot write it does without. */
+/* Whoever cannot write it does without. It is at no moment empty, since what it said may
+ * still hold for who is killed at that moment. */
 static void write_file(int root_fd, const char *what, const struct bdf *gpu,
 		       const char *more)
 {
 	char path[64], name[BDF_SIZE], mark[MARK_SIZE], text[2 * MARK_SIZE];
 	_cleanup_(closep) int fd = -1;
+	ssize_t n;
 
 	(void)mkdirat(root_fd, "run", 0755);
 	(void)mkdirat(root_fd, RUN_DIR, 0755);
 	(void)snprintf(path, sizeof(path), RUN_DIR "/%s-%s", what, bdf_format(gpu, name));
 	(void)snprintf(text, sizeof(text), "%s%s\n", make_mark(root_fd, mark), more);
 	fd = openat(root_fd, path,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-		    0644);
-	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	n = fd < 0 ? -1 : write(fd, text, strlen(text));
+	if (fd >= 0 && (n != (ssize_t)strlen(text) || ftruncate(fd, n) < 0))
 		(void)unlinkat(root_fd, path, 0);
 }
 
@@ -98,8 +102,10 @@ bool sriov_is_given_up(int root_fd, const struct bdf *gpu, const char *stands)
 	(void)snprintf(path, sizeof(path), RUN_DIR "/" GIVEN_UP "-%s",
 		       bdf_format(gpu, name));
 	(void)snprintf(wanted, sizeof(wanted), "%s %s", make_mark(root_fd, mark), stands);
-	return sysfs_read(root_fd, path, was, sizeof(was), NULL) == 0 &&
-	       !strcmp(was, wanted);
+	if (sysfs_read(root_fd, path, was, sizeof(was), NULL) < 0)
+		return false;
+	was[strcspn(was, "\n")] = '\0';
+	return !strcmp(was, wanted);
 }
 
 bool sriov_was_cut_short(int root_fd, const struct bdf *gpu)
