@@ -94,6 +94,19 @@ static int refuse_busy(int root_fd, const struct host *host, struct gpu *gpu,
 	return r == 0 ? sriov_refuse_held(root_fd, host, gpu, err) : r;
 }
 
+/* Whatever the program said: are the VFs there, or gone? */
+static int judge(int root_fd, const struct sriov_job *job, struct error *err)
+{
+	_cleanup_(host_freep) struct host *host = NULL;
+	struct gpu *gpu;
+	int r = look(root_fd, job, &host, &gpu, err);
+
+	if (r < 0 || gpu->n_vfs == job->n_vfs)
+		return r;
+	return error_set(err, ERROR_SYSTEM, EIO, "it has %zu VFs, not %u", gpu->n_vfs,
+			 job->n_vfs);
+}
+
 static int run_program(int root_fd, const struct sriov_tool *tool,
 		       const struct sriov_job *job, int lock_fd, int64_t deadline,
 		       struct error *err)
@@ -102,6 +115,7 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 	char dash_e[] = "-e", dash_d[] = "-d";
 	_cleanup_(names_free) struct names unbound = { NULL, 0 };
 	struct program_result result;
+	struct error ignored;
 	char *argv[] = { path, job->n_vfs ? dash_e : dash_d, name, NULL };
 	int r = program_trust(root_fd, tool->program, err);
 
@@ -117,6 +131,9 @@ static int run_program(int root_fd, const struct sriov_tool *tool,
 	if (r < 0)
 		return r;
 	pf_stub_release(root_fd, &unbound);
+	if (result.status ||
+	    judge(root_fd, job, &ignored) < 0) /* it ended in the midst */
+		pf_stub_take_id(root_fd, &job->gpu, lock_fd);
 	(void)pf_stub_rebind(root_fd, &job->gpu); /* who counts on it looks again */
 	if (!result.status)
 		return 0;
@@ -145,19 +162,6 @@ static int write_numvfs(int root_fd, const struct sriov_tool *tool,
 			   "NVIDIA's driver wants its sriov-manage, which is not at %s",
 			   tool->program);
 	return r;
-}
-
-/* Whatever the program said: are the VFs there, or gone? */
-static int judge(int root_fd, const struct sriov_job *job, struct error *err)
-{
-	_cleanup_(host_freep) struct host *host = NULL;
-	struct gpu *gpu;
-	int r = look(root_fd, job, &host, &gpu, err);
-
-	if (r < 0 || gpu->n_vfs == job->n_vfs)
-		return r;
-	return error_set(err, ERROR_SYSTEM, EIO, "it has %zu VFs, not %u", gpu->n_vfs,
-			 job->n_vfs);
 }
 
 /* One attempt: the program if the host has it, else the kernel's own file; then a look.
@@ -219,6 +223,8 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 		r = sriov_may_restore(root_fd, &tries, &job->gpu, err);
 	if (r < 0)
 		return r;
+	/* That of another GPU of its model may have been cut short. */
+	pf_stub_take_id(root_fd, &job->gpu, lock_fd);
 	sriov_mark(root_fd, &job->gpu, false);
 	r = try_often(root_fd, tool, job, tries, lock_fd, deadline, err);
 	/* Else it is still at work; and a GPU that this leaves without a driver is ours
@@ -275,6 +281,32 @@ static int take_locks(int root_fd, const struct sriov_job *job, int lock_fd,
 	return r < 0 ? error_context(err, "wait for another run of sriov-manage") : 0;
 }
 
+/* What a run that was cut short has left is mended first: this one holds the locks, so
+ * that one is at work no more. */
+static int mend(int root_fd, const struct sriov_job *job, int lock_fd, struct error *err)
+{
+	_cleanup_(host_freep) struct host *host = NULL;
+	struct gpu *gpu;
+	bool bound;
+	int r;
+
+	if (!sriov_was_cut_short(root_fd, &job->gpu))
+		return 0;
+	r = look(root_fd, job, &host, &gpu, err);
+	if (r == 0 && strcmp(gpu->driver, "nvidia"))
+		r = refuse_override(root_fd, gpu, err);
+	if (r < 0)
+		return r;
+	pf_stub_take_id(root_fd, &job->gpu, lock_fd);
+	bound = pf_stub_rebind(root_fd, &job->gpu);
+	sriov_mark(root_fd, &job->gpu, bound);
+	if (bound || job->bind_only) /* who counts on it looks again */
+		return 0;
+	return error_set(err, ERROR_SYSTEM, ENODEV,
+			 "sriov-manage was cut short and has left it without a driver, "
+			 "and nvidia does not take it back");
+}
+
 int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov_job *job,
 		  int lock_fd, struct error *err)
 {
@@ -282,10 +314,10 @@ int sriov_job_run(int root_fd, const struct sriov_tool *tool, const struct sriov
 	char name[BDF_SIZE];
 	int r = take_locks(root_fd, job, lock_fd, deadline, err);
 
-	if (r == 0 && job->bind_only)
-		sriov_mark(root_fd, &job->gpu, pf_stub_rebind(root_fd, &job->gpu));
-	if (r == 0 && !job->bind_only) {
-		r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
+	if (r == 0) {
+		r = mend(root_fd, job, lock_fd, err);
+		if (r == 0 && !job->bind_only)
+			r = switch_vfs(root_fd, tool, job, lock_fd, deadline, err);
 		/* Also where the program still has the description: other GPUs must not
 		 * wait for one that hangs. */
 		lock_release(lock_fd, LOCK_SRIOV);

@@ -25,9 +25,9 @@ struct sriov_tool {
 int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
 		      struct error *err);
 
-/* BIND_ONLY is for a PF that an earlier run of ours has left without a driver.
- * Else: switches, one GPU at a time on a host, and judges by sysfs alone: that many VFs.
- * Whether they show vGPU types yet is not asked. Refuses a PF that has a vGPU
+/* What a run that was cut short has left of the PF is mended first; BIND_ONLY is for that
+ * alone. Else: switches, one GPU at a time on a host, and judges by sysfs alone: that
+ * many VFs. Whether they show vGPU types yet is not asked. Refuses a PF that has a vGPU
  * (ERROR_CONFLICT) or whose VFs somebody holds (ERROR_IN_USE). A PF that the program left
  * without a driver is bound again. LOCK_FD is a lock file's descriptor of its own open
  * file description, which the program inherits: one that is left running past the

@@ -108,6 +108,13 @@ bool sriov_is_given_up(int root_fd, const struct bdf *gpu, const char *stands)
 	return !strcmp(was, wanted);
 }
 
+bool sriov_has_begun(int root_fd, const struct bdf *gpu)
+{
+	char was[MARK_SIZE];
+
+	return read_mark(root_fd, gpu, was) && !strstr(was, FINISHED);
+}
+
 bool sriov_was_cut_short(int root_fd, const struct bdf *gpu)
 {
 	char was[MARK_SIZE];

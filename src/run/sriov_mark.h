@@ -26,8 +26,12 @@ void sriov_mark_on(int root_fd, const struct bdf *gpu);
 void sriov_give_up(int root_fd, const struct bdf *gpu, const char *stands);
 bool sriov_is_given_up(int root_fd, const struct bdf *gpu, const char *stands);
 
-/* Was GPU being switched, under this load of the driver, when that was cut short?  Then
- * it is vgpumgr's to bind it again, if it has no driver. */
+/* Has switching GPU begun in this boot, and not come to an end?  It may still be under
+ * way. */
+bool sriov_has_begun(int root_fd, const struct bdf *gpu);
+
+/* Likewise, under this load of the driver: unless it is under way, that was cut short,
+ * and it is vgpumgr's to bind the GPU again, if it has no driver or pci-pf-stub. */
 bool sriov_was_cut_short(int root_fd, const struct bdf *gpu);
 
 /* May a run that nobody asked for by hand switch GPU's virtual functions?  Once for each

@@ -145,6 +145,16 @@ int pci_unbind(int root_fd, const char *driver, const struct bdf *bdf, struct er
 	return write_to_driver(root_fd, driver, "unbind", bdf, err);
 }
 
+int pci_remove_id(int root_fd, const char *driver, const struct gpu *gpu,
+		  struct error *err)
+{
+	char path[128], id[32];
+
+	(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/remove_id", driver);
+	(void)snprintf(id, sizeof(id), "%04x %04x", gpu->vendor, gpu->device);
+	return sysfs_write(root_fd, path, id, err);
+}
+
 uint64_t pci_driver_load(int root_fd, const char *driver)
 {
 	char path[128];

@@ -39,6 +39,11 @@ int pci_bind(int root_fd, const char *driver, const struct bdf *bdf, struct erro
 /* Takes DRIVER from a function it is bound to; ENODEV where it is not. */
 int pci_unbind(int root_fd, const char *driver, const struct bdf *bdf, struct error *err);
 
+/* Takes back an id that new_id has given to DRIVER; what it is bound to stays so. ENODEV
+ * where it does not have it. */
+int pci_remove_id(int root_fd, const char *driver, const struct gpu *gpu,
+		  struct error *err);
+
 /* Tells one load of DRIVER from another: its directory is a new one each time, with a
  * number that sysfs does not use again in one boot. 0 where it is not loaded. */
 uint64_t pci_driver_load(int root_fd, const char *driver);
