@@ -74,7 +74,8 @@ static int look_at_gpu(struct context *ctx, struct reconcile *rc, const struct b
 	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
 }
 
-/* Are virtual functions off that are wanted for their own sake? */
+/* Are virtual functions off that are wanted for their own sake, or is their GPU without
+ * its driver? */
 static bool wants_vfs(const struct reconcile *rc)
 {
 	const struct saved *saved = rc->view.saved;
@@ -83,7 +84,9 @@ static bool wants_vfs(const struct reconcile *rc)
 	for (i = 0; rc->what & DO_VFS && i < saved->n_gpus; i++) {
 		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
 
-		if (saved->gpus[i].wanted_vfs && (!gpu || !gpu->n_vfs) &&
+		if (saved->gpus[i].wanted_vfs &&
+		    (!gpu || !gpu->n_vfs ||
+		     ready_step(rc->view.host, &gpu->bdf, false) == READY_DRIVER) &&
 		    reconcile_covers(rc, &saved->gpus[i].bdf))
 			return true;
 	}

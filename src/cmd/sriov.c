@@ -10,6 +10,7 @@
 #include "out/json.h"
 #include "out/table.h"
 #include "pci/names.h"
+#include "run/pf_stub.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -115,7 +116,7 @@ static int choose(struct sriov *s, struct error *err)
 }
 
 /* Why the GPU must be left alone; NULL if it need not be. */
-static const char *untouchable(const struct gpu *gpu, char *buf, size_t size)
+static const char *untouchable(int root_fd, const struct gpu *gpu, char *buf, size_t size)
 {
 	char text[4 * DRIVER_NAME_SIZE];
 
@@ -123,6 +124,8 @@ static const char *untouchable(const struct gpu *gpu, char *buf, size_t size)
 		return "is excluded by the config";
 	if (!gpu->total_vfs)
 		return "has no SR-IOV: vGPUs are made on the GPU itself, if at all";
+	if (pf_stub_is_left(root_fd, gpu))
+		return NULL;
 	if (!gpu->driver[0])
 		return "is bound to no driver; bind it to nvidia first";
 	if (strcmp(gpu->driver, "nvidia")) {
@@ -173,7 +176,7 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 {
 	const struct live_vgpu *live = vgpu_on(s->view.host, t->gpu);
 	char name[BDF_SIZE], buf[512];
-	const char *why = untouchable(t->gpu, buf, sizeof(buf));
+	const char *why = untouchable(root_fd, t->gpu, buf, sizeof(buf));
 	bool partial = s->args.verb == VERB_ENABLE && t->gpu->n_vfs &&
 		       t->gpu->n_vfs != t->gpu->total_vfs;
 
@@ -223,7 +226,7 @@ static void check_targets(struct context *ctx, struct sriov *s)
 		if (check_target(ctx->root_fd, s, t, &err) == 0)
 			continue;
 		t->skipped = true;
-		if (s->args.all && untouchable(t->gpu, buf, sizeof(buf))) {
+		if (s->args.all && untouchable(ctx->root_fd, t->gpu, buf, sizeof(buf))) {
 			note(ctx, "%s", err.message);
 			continue;
 		}

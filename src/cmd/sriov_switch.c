@@ -14,6 +14,8 @@
 
 bool sriov_needs_switch(const struct sriov *s, const struct gpu *gpu)
 {
+	if (strcmp(gpu->driver, "nvidia")) /* a run that was cut short has left it so */
+		return true;
 	if (s->args.verb == VERB_DISABLE)
 		return gpu->n_vfs > 0;
 	return gpu->n_vfs != gpu->total_vfs ||

@@ -323,4 +323,116 @@ ctl refuse bus/pci/drivers/nvidia/bind off
 expect 0 'once it does, the next reconcile' reconcile
 is "$(vfs $G1) $(driver $G1)" '4 nvidia' 'binds what was left without one by us'
 
+# --- cut short in the midst
+# after FILE COMMAND: sriov-manage does that once it has written FILE of sysfs
+after() {
+	sed "s|^.*>\"[^\"]*/$1\".*\$|&\\n$2|" "$manage.real" >"$manage"
+	chmod 755 "$manage"
+	t "sriov-manage is changed after $1" fails cmp -s "$manage" "$manage.real"
+}
+family() { # of a process, itself first: none is to notice that another has died
+	local child
+	echo "$1"
+	for child in $(pgrep -P "$1"); do
+		family "$child"
+	done
+}
+# kill_family WORDS...: a command whose sriov-manage waits in the midst, and all its processes die
+kill_family() {
+	local command processes
+	rm -f "$top/here"
+	"$vgpumgr" --root "$root" "$@" >/dev/null 2>&1 </dev/null &
+	command=$!
+	t "$*: sriov-manage is there" until_true 10 test -e "$top/here"
+	processes=$(family $command)
+	# shellcheck disable=SC2086 # a list of words
+	kill -9 $processes
+	wait $command 2>/dev/null
+	# shellcheck disable=SC2086
+	t 'all its processes are dead' until_true 5 fails kill -0 $processes
+}
+mended() { is "$(vfs $G2) $(driver $G2)" '4 nvidia' "$1: the VFs are on, the GPU is bound"; }
+# Is the id gone from pci-pf-stub?
+no_id() {
+	t "$1: its id is not left with pci-pf-stub" fails \
+		sh -c "echo 10de 2235 >$sys/bus/pci/drivers/pci-pf-stub/remove_id" 2>/dev/null
+}
+wait_here="touch $top/here; while :; do sleep 0.1; done"
+
+host small
+cp "$manage" "$manage.real"
+for point in nvidia/unbind new_id sriov_numvfs pci-pf-stub/unbind remove_id; do
+	after $point 'kill -9 $$'
+	run sriov enable $G2 --timeout 1
+	cp "$manage.real" "$manage"
+	no_id "killed after $point"
+	expect 0 "sriov-manage was killed after $point: reconcile" reconcile
+	mended "killed after $point"
+	expect 0 'and disable' sriov disable $G2
+	is "$(vfs $G2) $(driver $G2)" '0 nvidia' 'they are off again'
+done
+for point in nvidia/unbind new_id sriov_numvfs pci-pf-stub/unbind remove_id; do
+	for command in reconcile "sriov enable $G2"; do
+		after $point "$wait_here"
+		kill_family sriov enable $G2
+		cp "$manage.real" "$manage"
+		t 'the GPU has lost its driver' [ "$(driver $G2)" != nvidia ]
+		# shellcheck disable=SC2086 # a list of words
+		expect 0 "all were killed after $point: $command" $command
+		mended "all killed after $point"
+		no_id "all killed after $point"
+		must sriov disable all
+	done
+done
+after new_id "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+expect 0 'all were killed: enable all' sriov enable all
+is "$(both) $(driver $G2)" '4 4 nvidia' 'does not pass over it'
+must sriov disable all
+after sriov_numvfs "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+expect 0 'all were killed, and disable takes back what is there' sriov disable $G2
+is "$(vfs $G2) $(driver $G2)" '0 nvidia' 'the VFs are off, the GPU is bound'
+
+# --- ... where another GPU of the model, or somebody else, is concerned
+after new_id "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+expect 0 'the next GPU of the model' sriov enable $G1
+is "$(vfs $G1) $(driver $G1)" '4 nvidia' 'is none the worse'
+must sriov disable $G1
+after new_id "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+ctl unbind-pf $G1
+echo $G1 >"$sys/bus/pci/drivers/pci-pf-stub/bind"
+run sriov enable $G2 --timeout 1
+t 'while somebody else has one with pci-pf-stub, the id stays' [ $status -ne 0 ]
+is "$(driver $G2) $(driver $G1)" 'nvidia pci-pf-stub' 'the GPU is bound, the other left alone'
+expect 5 'which is a conflict, if it is named' sriov enable $G1
+echo $G1 >"$sys/bus/pci/drivers/pci-pf-stub/unbind"
+echo $G1 >"$sys/bus/pci/drivers/nvidia/bind"
+expect 0 'when it is back' sriov enable $G2
+mended 'when it is back'
+must sriov disable $G2
+after new_id "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+ctl garbage "bus/pci/devices/$G2/driver_override" 'pci-pf-stub\n'
+expect 5 'a GPU that is with pci-pf-stub on purpose since' sriov enable $G2
+run reconcile
+is "$(driver $G2)" pci-pf-stub 'is left there'
+ctl garbage "bus/pci/devices/$G2/driver_override" off
+expect 0 'else it is ours' sriov disable $G2
+is "$(driver $G2)" nvidia 'and bound again'
+after pci-pf-stub/unbind "$wait_here"
+kill_family sriov enable $G2
+cp "$manage.real" "$manage"
+ctl override $G2 vfio-pci
+expect 5 'a GPU that somebody else has taken meanwhile is left alone' sriov enable $G2
+run reconcile
+is "$(driver $G2)" vfio-pci 'by reconcile, too'
+
 done_testing
