@@ -13,8 +13,8 @@ int repair_open(struct context *ctx, enum store_mode mode, struct store **ret,
 		struct error *err);
 
 /* Puts a new store made of SAVED in the place of the one that is there, which must not be
- * open; it is kept as RET_NAME ("" where there was none). Its generation is at least
- * AT_LEAST; HOW is for the history. */
+ * open; the caller holds LOCK_REPAIR. It is kept as RET_NAME ("" where there was none).
+ * Its generation is at least AT_LEAST; HOW is for the history. */
 int repair_replace(struct context *ctx, const struct saved *saved, uint64_t at_least,
 		   const char *how, char ret_name[128], struct error *err);
 

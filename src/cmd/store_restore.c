@@ -134,17 +134,22 @@ static int read_file(struct context *ctx, const char *file, struct saved **ret,
 	return r;
 }
 
+static int open_now(struct context *ctx, struct restore *s, enum store_mode mode,
+		    struct error *err)
+{
+	int r = context_open_store(ctx, mode, &s->store, err);
+
+	if (r == 0 && mode == STORE_READ)
+		r = store_quick_check(s->store, err);
+	return r == 0 ? store_load(s->store, &s->view.saved, err) : r;
+}
+
 /* The record as it is. One that is damaged is none, with nothing to be lost but itself.
  */
 static int read_now(struct context *ctx, struct restore *s, struct error *err)
 {
-	int r = context_open_store(ctx, ctx->dry_run ? STORE_READ : STORE_WRITE,
-				   &s->store, err);
+	int r = open_now(ctx, s, ctx->dry_run ? STORE_READ : STORE_WRITE, err);
 
-	if (r == 0 && ctx->dry_run)
-		r = store_quick_check(s->store, err);
-	if (r == 0)
-		r = store_load(s->store, &s->view.saved, err);
 	if (r == -EUCLEAN) {
 		warning("%s", err->message);
 		s->damaged = true;
@@ -424,6 +429,31 @@ static int replace(struct context *ctx, struct restore *s, const char *from,
 	return context_open_store(ctx, STORE_WRITE, &s->store, err);
 }
 
+/* One at a time, beside whoever repairs it: what came into its place since it was read is
+ * not what was compared. */
+static int check_lost(struct context *ctx, int *ret_fd, struct error *err)
+{
+	struct restore now = { .store = NULL };
+	int r, fd = host_open_lock(ctx, err);
+
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	r = lock_take(fd, LOCK_REPAIR,
+		      clock_monotonic_ms() + (int64_t)context_timeout(ctx) * 1000, err);
+	if (r < 0)
+		return error_context(err, "wait for a repair to end");
+	r = open_now(ctx, &now, STORE_WRITE, err);
+	restore_end(&now);
+	if (r == 0) {
+		(void)error_set(err, ERROR_CONFLICT, ESTALE,
+				"the record was restored by another process");
+		error_hint(err, "run it again");
+		return -ESTALE;
+	}
+	return r == -EUCLEAN || r == -ENOENT ? 0 : r;
+}
+
 static int change_record(struct context *ctx, struct restore *s, const char *from,
 			 struct error *err)
 {
@@ -440,8 +470,12 @@ static int change_record(struct context *ctx, struct restore *s, const char *fro
 			      err);
 		if (r < 0)
 			return error_context(err, "wait for a reconcile to end");
+		r = apply(ctx, s, from, err);
+	} else {
+		r = check_lost(ctx, &turn_fd, err);
+		if (r == 0)
+			r = replace(ctx, s, from, err);
 	}
-	r = s->store ? apply(ctx, s, from, err) : replace(ctx, s, from, err);
 	if (r == 0)
 		context_publish(ctx, s->store, s->view.host->machine_id);
 	return r;

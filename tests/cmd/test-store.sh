@@ -228,6 +228,19 @@ expect 0 'a file from elsewhere' store restore "$top/far.json"
 says 'the damaged one is kept' 'kept as state\.db\.damaged-'
 expect 0 'then all is well' store check
 is "$(vms_saved)" 'a b' 'with all records'
+# one that is being replaced while another is to be, too
+two
+must store backup "$top/twice.json"
+sql "PRAGMA ignore_check_constraints = ON; UPDATE vgpu SET state = 'odd' WHERE uuid = '$U1'"
+sqlite3 "$db" 'BEGIN' 'SELECT count(*) FROM vgpu' '.shell sleep 3' 'ROLLBACK' >/dev/null 2>&1 &
+reader=$!
+sleep 0.5
+background store restore "$top/twice.json"
+until_true 10 test -e "$db.new"
+run store restore "$top/twice.json"
+wait $reader $pid
+is "$(vms_saved)" 'a b' 'two restores of a damaged store at once: it is there'
+is "$(damaged | wc -l)" 1 'what the first has restored is not set aside'
 # a lock holder that is stopped does not make it hang
 two
 sqlite3 "$db" 'BEGIN EXCLUSIVE' '.shell sleep 5' 'ROLLBACK' >/dev/null 2>&1 &
