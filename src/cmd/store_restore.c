@@ -115,6 +115,7 @@ static int read_file(struct context *ctx, const char *file, struct saved **ret,
 	_cleanup_(closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char name[BACKUP_NAME_SIZE];
 	const char *base = strrchr(file, '/');
+	struct error inner;
 	int r;
 
 	if (fd >= 0)
@@ -127,8 +128,13 @@ static int read_file(struct context *ctx, const char *file, struct saved **ret,
 	(void)snprintf(name, sizeof(name), ARCHIVE_NAME "/%.60s", base ? base + 1 : file);
 	if (strcmp(name, file) && base)
 		return r;
-	if (backup_read(&ctx->place, name, ret, NULL) == 0)
+	r = backup_read(&ctx->place, name, ret, &inner);
+	if (r == 0)
 		return 0;
+	if (r != -ENOENT) {
+		*err = inner;
+		return r;
+	}
 	err->kind = ERROR_NOT_FOUND;
 	error_hint(err, "'vgpumgr store restore --list' shows the backups there are");
 	return r;

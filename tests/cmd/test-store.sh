@@ -138,6 +138,7 @@ echo 11111111111111111111111111111111 >"$root/etc/machine-id"
 must assign $U1 --vm z
 expect 5 "another machine's record is refused" store restore "$top/other.json"
 says 'it says why' 'another machine'
+kept=$(cat "$dir/archive/$old")
 before="$(record_sum) $(kernel)"
 # bad_file WHAT JQ-FILTER
 bad_file() {
@@ -167,6 +168,11 @@ expect 8 'restore: a directory' store restore "$top"
 mkfifo "$top/fifo"
 expect 8 'restore: a FIFO' store restore "$top/fifo"
 expect 3 'restore: a file that is not there' store restore nowhere.json
+echo '{' >"$dir/archive/$old"
+expect 8 'restore: an archived one that is damaged' store restore "$old"
+chmod 666 "$dir/archive/$old"
+expect 10 'restore: one that anybody could have written' store restore "archive/$old"
+echo "$kept" >"$dir/archive/$old"
 unchanged "$before" 'none of these changed anything'
 
 # --- a store that is damaged, at a boot
