@@ -187,6 +187,7 @@ ssize_t backup_list(const struct store_place *place, struct backup **ret,
 	_cleanup_(closep) int archive_fd = -1, dir_fd = -1;
 	_cleanup_(freep) struct backup *list = NULL;
 	struct stat st;
+	bool has_newest;
 	ssize_t i, n;
 
 	dir_fd = store_open_dir(place, err);
@@ -194,16 +195,25 @@ ssize_t backup_list(const struct store_place *place, struct backup **ret,
 		return dir_fd == -ENOENT ? 0 : dir_fd;
 	archive_fd = openat(dir_fd, ARCHIVE_NAME,
 			    O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (archive_fd < 0 && errno != ENOENT)
-		return error_set(err, ERROR_SYSTEM, errno, "open " ARCHIVE_NAME);
-	n = archive_fd < 0 ? 0 : list_archive(archive_fd, &list, err);
-	if (n < 0)
+	if (archive_fd >= 0)
+		n = list_archive(archive_fd, &list, err);
+	else
+		n = errno == ENOENT
+			    ? 0
+			    : error_set(err, ERROR_SYSTEM, errno, "open " ARCHIVE_NAME);
+	/* What is wrong with those before it says nothing of the newest. */
+	has_newest = fstatat(dir_fd, BACKUP_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (n < 0 && (n == -ENOMEM || !has_newest))
 		return n;
+	if (n < 0) {
+		free(TAKE_PTR(list));
+		n = 0;
+	}
 	if (!list)
 		list = calloc(1, sizeof(*list));
 	if (!list)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "list the backups");
-	if (fstatat(dir_fd, BACKUP_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (has_newest) {
 		memmove(list + 1, list, (size_t)n * sizeof(*list));
 		list[0] = (struct backup){ .name = BACKUP_NAME };
 		list[0].generation = record_peek_generation(dir_fd, BACKUP_NAME);

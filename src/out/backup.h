@@ -28,7 +28,8 @@ int backup_write(const struct store_place *place, const char *text, struct error
 bool backup_is_of(const struct store_place *place, uint64_t generation);
 
 /* All there are, the newest first: backup.json, then the archive by generation, for time
- * may have run backwards. Returns how many; the caller frees RET. No directory: none. */
+ * may have run backwards. Returns how many; the caller frees RET. No directory: none.
+ * An archive that cannot be read does not hide backup.json. */
 ssize_t backup_list(const struct store_place *place, struct backup **ret,
 		    struct error *err);
 

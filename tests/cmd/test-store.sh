@@ -247,6 +247,17 @@ run store restore "$top/twice.json"
 wait $reader $pid
 is "$(vms_saved)" 'a b' 'two restores of a damaged store at once: it is there'
 is "$(damaged | wc -l)" 1 'what the first has restored is not set aside'
+# the archive is not what it should be
+two
+rm -r "$dir/archive"
+ln -s "$top" "$dir/archive"
+must assign $U1 --vm c
+says 'an archive that is a link: a change tells of it' 'warning: .*archive'
+expect 0 'backup.json is listed all the same' store restore --list
+prints 'it' '^backup\.json .* good$'
+head -c 4096 /dev/urandom >"$db"
+expect 8 'and restored from' reconcile
+is "$(vms_saved)" 'b c' 'all of it'
 # a lock holder that is stopped does not make it hang
 two
 sqlite3 "$db" 'BEGIN EXCLUSIVE' '.shell sleep 5' 'ROLLBACK' >/dev/null 2>&1 &
