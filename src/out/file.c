@@ -29,14 +29,17 @@ static int write_all(int fd, const char *text)
 	return 0;
 }
 
+/* Always a file of its own making: what a killed writer left goes, and so does whatever
+ * somebody else has put in its way. */
 static int write_temporary(int dir_fd, const char *temporary, mode_t mode,
 			   const char *text, bool sync)
 {
-	_cleanup_(closep) int fd =
-		openat(dir_fd, temporary,
-		       O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	_cleanup_(closep) int fd = -1;
 	int r;
 
+	if (unlinkat(dir_fd, temporary, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, text);

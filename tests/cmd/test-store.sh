@@ -48,6 +48,9 @@ is "$(generation_of "$dir/archive/$(newest)")" $(($(generation) - 1)) 'the newes
 echo '{' >"$dir/.backup.json.new"
 must assign $U1 --vm c
 is "$(find "$dir" -name '.*' -type f | wc -l)" 0 'what a killed writer left is replaced'
+mkfifo "$dir/.backup.json.new"
+expect 0 'nothing in its place is waited for' assign $U1 --vm d
+is "$(generation_of "$dir/backup.json")" "$(generation)" 'backup.json is written'
 
 # --- store check
 two
