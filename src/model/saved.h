@@ -10,6 +10,10 @@
 #define VM_NAME_SIZE 256 /* 255 bytes and the NUL */
 #define TIME_SIZE 32	 /* "2026-01-02T03:04:05Z" */
 
+/* More changes than there ever are: what says more is damaged, and would leave no number
+ * for those that follow. */
+#define SAVED_MAX_GENERATION (INT64_C(1) << 53)
+
 /* What the store says of a vGPU; see sql/migrations for the column of each. */
 enum saved_state { SAVED_CREATING, SAVED_ACTIVE, SAVED_REMOVING, SAVED_STOPPED };
 

@@ -37,7 +37,8 @@ bool backup_parse_name(const char *name, uint64_t *ret_generation)
 		return false;
 	memcpy(digits, name, n);
 	digits[n] = '\0';
-	return parse_u64(digits, ret_generation);
+	return parse_u64(digits, ret_generation) &&
+	       *ret_generation <= (uint64_t)SAVED_MAX_GENERATION;
 }
 
 /* The newest first. */

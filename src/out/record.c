@@ -291,7 +291,8 @@ static int read_document(json_t *document, const char *what, struct saved *saved
 	get(&r, "as_of", false, saved->as_of, sizeof(saved->as_of));
 	get_uuid(&r, "store_id", false, saved->store_id);
 	get(&r, "machine_id", true, saved->machine_id, sizeof(saved->machine_id));
-	if (!json_is_integer(generation) || json_integer_value(generation) < 0)
+	if (!json_is_integer(generation) || json_integer_value(generation) < 0 ||
+	    json_integer_value(generation) > SAVED_MAX_GENERATION)
 		reject(&r, "generation");
 	if (r.bad)
 		return refuse(err, what, "'%s' is missing or malformed", r.bad);
@@ -370,7 +371,10 @@ uint64_t record_parse_head(const char *head)
 		return 0;
 	memcpy(number, found, n);
 	number[n] = '\0';
-	return parse_u64(number, &generation) ? generation : 0;
+	return parse_u64(number, &generation) &&
+			       generation <= (uint64_t)SAVED_MAX_GENERATION
+		       ? generation
+		       : 0;
 }
 
 uint64_t record_peek_generation(int dir_fd, const char *name)

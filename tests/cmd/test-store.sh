@@ -261,6 +261,20 @@ prints 'it' '^backup\.json .* good$'
 head -c 4096 /dev/urandom >"$db"
 expect 8 'and restored from' reconcile
 is "$(vms_saved)" 'b c' 'all of it'
+# what no change could follow
+two
+sed 's/"generation": [0-9]*/"generation": 9223372036854775807/' "$dir/backup.json" >"$top/most.json"
+cp "$top/most.json" "$dir/archive/backup-9223372036854775807-20260102T030405Z.json"
+: >"$db"
+expect 8 'a file of the archive claims the last generation there can be: reconcile' reconcile
+is "$(vms_saved)" 'a b' 'it is another that is restored'
+expect 0 'and the record can be changed' assign $U1 --vm c
+: >"$db"
+chmod 600 "$top/most.json"
+cp "$top/most.json" "$dir/backup.json"
+expect 8 'backup.json claims it' reconcile
+expect 0 'the record can be changed as well' assign $U1 --vm d
+expect 8 'nor is it restored when asked for' store restore "$top/most.json"
 # a lock holder that is stopped does not make it hang
 two
 sqlite3 "$db" 'BEGIN EXCLUSIVE' '.shell sleep 5' 'ROLLBACK' >/dev/null 2>&1 &
