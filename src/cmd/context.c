@@ -225,6 +225,12 @@ void context_publish(struct context *ctx, struct store *store, const char *machi
 			err.message);
 		return;
 	}
+	/* Whoever has put another in its place has published that one. */
+	if (store_is_replaced(store)) {
+		warning("backup.json was not written: another record has taken the place "
+			"of this one");
+		return;
+	}
 	if (store_load(store, &saved, &err) < 0) {
 		warning("%s (the change itself is recorded)", err.message);
 		return;

@@ -428,6 +428,15 @@ bool store_is_writable(const struct store *store)
 	return !store->in_memory && sqlite3_db_readonly(store->db, "main") == 0;
 }
 
+bool store_is_replaced(const struct store *store)
+{
+	int moved = 0;
+
+	return !store->in_memory &&
+	       !sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) &&
+	       moved;
+}
+
 void store_set_actor(struct store *store, const struct actor *actor)
 {
 	store->actor = actor;

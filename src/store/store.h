@@ -41,6 +41,10 @@ void store_seal(struct store *store);
 
 bool store_is_writable(const struct store *store);
 
+/* Has another file, or none, taken the place of the one that is open?  What is read here
+ * is history then, and nothing can be written. */
+bool store_is_replaced(const struct store *store);
+
 /* Who is at work, as history shall name it. */
 struct actor {
 	uint32_t uid;

@@ -250,6 +250,20 @@ run store restore "$top/twice.json"
 wait $reader $pid
 is "$(vms_saved)" 'a b' 'two restores of a damaged store at once: it is there'
 is "$(damaged | wc -l)" 1 'what the first has restored is not set aside'
+# one that is gone while somebody has it open
+two
+must stop $U2
+ctl delay create 1 3000
+background create A40-24A --vm c --uuid $U3 --gpu e8:00.0
+until_true 10 in_state $U3 creating
+rm "$db"
+expect 8 'the record is gone during a create: reconcile restores it' reconcile
+must assign $U1 --vm later
+before=$(record_sum)
+wait "$pid"
+t 'the create fails' [ $? -ne 0 ]
+is "$(record_sum)" "$before" 'and what it knew is not written over what is'
+is "$(state_shown $U3)" foreign 'its vGPU is foreign'
 # the archive is not what it should be
 two
 rm -r "$dir/archive"
