@@ -229,6 +229,11 @@ expect 8 'no backup: reconcile says so' reconcile
 says 'and names a way' 'hint: .*store restore FILE'
 is "$(cksum <"$db")" "$sum" 'the store is left as it is'
 t 'so are the devices' live $U1
+expect 8 'adopt begins none beside it' adopt --all
+mv "$dir" "$top/away"
+expect 0 'once it is taken away, adopt begins anew' adopt --all
+agree 'with all that is live'
+rm -r "$top/away"
 two
 must store backup "$top/far.json"
 head -c 4096 /dev/urandom >"$db"
