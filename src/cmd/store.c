@@ -93,6 +93,23 @@ static int read_record(struct context *ctx, struct store **ret_store, struct sav
 	return r == 0 ? context_scan(ctx, 0, ret_host, err) : r;
 }
 
+/* Is FILE one of the store's own, which --force must not replace? */
+static int refuse_own(const struct context *ctx, const char *file, struct error *err)
+{
+	const char *slash = strrchr(file, '/');
+	_cleanup_(freep) char *dir =
+		slash ? strndup(file, slash == file ? 1 : (size_t)(slash - file))
+		      : strdup(".");
+	_cleanup_(freep) char *real = dir ? realpath(dir, NULL) : NULL;
+	const char *own = strrchr(ctx->place.file, '/');
+	size_t length = (size_t)(own - ctx->place.file);
+
+	if (!real || strlen(real) != length || strncmp(real, ctx->place.file, length))
+		return 0;
+	return error_set(err, ERROR_CONFLICT, EPERM,
+			 "%s is in the store's own directory: name another", file);
+}
+
 static int backup(struct context *ctx, const struct store_args *a, struct error *err)
 {
 	_cleanup_(store_closep) struct store *store = NULL;
@@ -101,8 +118,10 @@ static int backup(struct context *ctx, const struct store_args *a, struct error 
 	_cleanup_(freep) char *text = NULL;
 	char now[TIME_SIZE];
 	json_t *document;
-	int r = read_record(ctx, &store, &saved, &host, err);
+	int r = refuse_own(ctx, a->file, err);
 
+	if (r == 0)
+		r = read_record(ctx, &store, &saved, &host, err);
 	if (r < 0)
 		return r;
 	text = record_text(saved, host->machine_id);

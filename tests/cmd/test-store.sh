@@ -89,6 +89,10 @@ expect 0 'unless it is forced' store backup --force "$top/copy.json"
 ln -s "$top/elsewhere" "$top/link"
 run store backup --force "$top/link"
 t 'a link is replaced, not followed' [ ! -e "$top/elsewhere" -a ! -L "$top/link" ]
+for own in state.db backup.json lock other.json; do
+	expect 5 "a file of the store's own is not written: $own" store backup --force "$dir/$own"
+done
+expect 0 'which is as it was' store check -q
 run store backup "$top/no/such/dir/file"
 is $status 1 'a directory that is not there is an error'
 expect 0 'a dry run writes nothing' store backup --dry-run "$top/dry.json"
