@@ -56,7 +56,7 @@ const char sriov_manage_script[] =
 	"\n"
 	"to_stub()\n"
 	"{\n"
-	"	read -r vendor <\"$gpu/vendor\" && read -r device <\"$gpu/device\" || "
+	"	vendor=$(cat \"$gpu/vendor\") && device=$(cat \"$gpu/device\") || "
 	"return 1\n"
 	"	id=\"${vendor#0x} ${device#0x}\"\n"
 	"	echo \"$bdf\" >\"$pci/drivers/nvidia/unbind\" || return 1\n"
