@@ -49,5 +49,6 @@ int backup_read_newest(const struct store_place *place, struct saved **ret,
 		       struct error *err);
 
 /* The generation of "backup-0000000042-20260102T030405Z.json", the name of one that is
- * archived; false where NAME is none. */
+ * archived; false where NAME is none, or the number one that no store can have reached
+ * (SAVED_MAX_GENERATION). */
 bool backup_parse_name(const char *name, uint64_t *ret_generation);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "out/backup.h"
 
-#include <errno.h>
 #include <regex.h>
 #include <stdio.h>
 
 #include "fuzz.h"
+#include "model/saved.h"
 #include "out/record.h"
 
 static bool matches(const char *text)
@@ -25,14 +25,19 @@ int fuzz_backup_name(const uint8_t *data, size_t size)
 {
 	_cleanup_(freep) char *text = fuzz_string(data, size);
 	char *parts[2], key[64];
-	uint64_t generation = 0, wanted;
+	uint64_t generation = 0, wanted = 0;
+	bool is_name;
 
 	fuzz_split(text, parts, 2);
-	errno = 0;
-	wanted = matches(parts[0]) ? strtoull(parts[0] + strlen("backup-"), NULL, 10) : 0;
-	must_hold(backup_parse_name(parts[0], &generation) ==
-		  (matches(parts[0]) && !errno));
-	must_hold(errno || generation == wanted);
+	is_name = matches(parts[0]);
+	if (is_name) {
+		/* too large for strtoull() is its maximum, which is too large for a store
+		 */
+		wanted = strtoull(parts[0] + strlen("backup-"), NULL, 10);
+		is_name = wanted <= (uint64_t)SAVED_MAX_GENERATION;
+	}
+	must_hold(backup_parse_name(parts[0], &generation) == is_name);
+	must_hold(!is_name || generation == wanted);
 	generation = record_parse_head(parts[1]);
 	if (generation) {
 		const char *at = strstr(parts[1], "\"generation\": ");

@@ -19,8 +19,8 @@ int fuzz_mdev_link(const uint8_t *data, size_t size)
 	_cleanup_(freep) char *target = fuzz_string(data, size),
 			      *was = fuzz_string(data, size);
 	char dir[PATH_MAX], parent[TYPE_DIR_SIZE], whole[2 * PATH_MAX];
-	const char *stripped = was;
-	bool split = mdev_split_link(target, dir, parent);
+	const char *stripped = was, *name = strrchr(was, '/');
+	bool split = mdev_split_link(target, name ? name + 1 : "", dir, parent);
 
 	while (!strncmp(stripped, "../", 3))
 		stripped += 3;
@@ -37,5 +37,8 @@ int fuzz_mdev_link(const uint8_t *data, size_t size)
 	must_hold(snprintf(whole, sizeof(whole), "%s/%s%s", dir, parent,
 			   strrchr(stripped, '/')) < (int)sizeof(whole));
 	must_hold(!strncmp(whole, "sys/", 4) && !strcmp(whole + 4, stripped));
+	(void)strcpy(target, was);
+	must_hold(!mdev_split_link(target, "another", dir, parent) ||
+		  !strcmp(name, "/another"));
 	return 0;
 }
