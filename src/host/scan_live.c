@@ -214,9 +214,11 @@ static int look_at(struct live_scan *scan, int bus_fd, const char *name,
 	r = sysfs_link(bus_fd, name, target, sizeof(target), err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* gone since it was listed */
-	if (!mdev_split_link(target, dir, parent))
+	if (!mdev_split_link(target, name, dir, parent))
 		return error_set(err, ERROR_SYSTEM, EPROTO,
-				 "mdev %s: its link leads to no parent", uuid);
+				 "mdev %s: its link in " MDEV_DEVICES
+				 " leads to no parent, or to another device",
+				 uuid);
 	parents_fd = open_dir(scan, dir, err);
 	if (parents_fd < 0)
 		return parents_fd;
@@ -238,7 +240,7 @@ static int scan_bus(struct live_scan *scan, struct error *err)
 
 	if (r < 0 || !names.n)
 		return r;
-	bus_fd = sysfs_walk(scan->root_fd, "sys/bus/mdev/devices", err);
+	bus_fd = sysfs_walk(scan->root_fd, MDEV_DEVICES, err);
 	if (bus_fd < 0)
 		return bus_fd;
 	for (i = 0; i < names.n; i++) {
@@ -279,7 +281,7 @@ static bool is_on_bus(const struct live_scan *scan, const char *uuid)
 {
 	char path[128];
 
-	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", uuid);
+	(void)snprintf(path, sizeof(path), MDEV_DEVICES "/%s", uuid);
 	return sysfs_exists(scan->root_fd, path);
 }
 

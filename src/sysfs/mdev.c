@@ -9,8 +9,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define MDEV_DEVICES "sys/bus/mdev/devices"
-
 static int list_or_nothing(int root_fd, const char *dir, struct names *ret,
 			   struct error *err)
 {
@@ -32,13 +30,13 @@ int mdev_list(int root_fd, struct names *ret, struct error *err)
 	return list_or_nothing(root_fd, MDEV_DEVICES, ret, err);
 }
 
-bool mdev_split_link(char *target, char *dir, char *parent)
+bool mdev_split_link(char *target, const char *name, char *dir, char *parent)
 {
 	char *start = target, *slash = strrchr(target, '/');
 
 	while (!strncmp(start, "../", 3))
 		start += 3;
-	if (!slash || slash <= start)
+	if (!slash || slash <= start || strcmp(slash + 1, name))
 		return false;
 	*slash = '\0';
 	slash = strrchr(start, '/');

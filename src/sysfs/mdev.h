@@ -8,6 +8,7 @@
  * drivers/vfio/mdev/mdev_sysfs.c. PARENT_FD is that of a parent's device directory. */
 
 #define MDEV_PARENTS "sys/class/mdev_bus"
+#define MDEV_DEVICES "sys/bus/mdev/devices"
 
 /* Names of all mdev parents on the host; no mdev bus is an empty list. */
 int mdev_list_parents(int root_fd, struct names *ret, struct error *err);
@@ -15,10 +16,10 @@ int mdev_list_parents(int root_fd, struct names *ret, struct error *err);
 /* UUIDs of all mdevs on the bus; no mdev bus is an empty list. */
 int mdev_list(int root_fd, struct names *ret, struct error *err);
 
-/* Splits "../../../devices/A/B/PARENT/UUID", where an mdev's link on the bus leads, into
- * "sys/devices/A/B", of PATH_MAX bytes, and PARENT, of TYPE_DIR_SIZE. TARGET is written
- * to. False where it leads to no parent. */
-bool mdev_split_link(char *target, char *dir, char *parent);
+/* Splits "../../../devices/A/B/PARENT/NAME", where the link of mdev NAME on the bus
+ * leads, into "sys/devices/A/B", of PATH_MAX bytes, and PARENT, of TYPE_DIR_SIZE. TARGET
+ * is written to. False where it leads to no parent, or to another device than NAME. */
+bool mdev_split_link(char *target, const char *name, char *dir, char *parent);
 
 /* Reads TYPES_FD/DIR (a directory of mdev_supported_types). */
 int mdev_read_type(int types_fd, const char *dir, struct vgpu_type *ret,
