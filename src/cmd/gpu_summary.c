@@ -53,6 +53,17 @@ uint32_t gpu_wanted_vfs(const struct saved *saved, const struct gpu *gpu)
 	return 0;
 }
 
+const char *gpu_memory_text(const struct gpu_summary *s, char buf[32])
+{
+	int len = snprintf(buf, 32, "%u%s/", s->used_mib, s->used_more ? "+?" : "");
+
+	if (s->framebuffer_mib)
+		(void)snprintf(buf + len, 32 - (size_t)len, "%u", s->framebuffer_mib);
+	else
+		(void)snprintf(buf + len, 32 - (size_t)len, "?");
+	return buf;
+}
+
 const char *gpu_sriov_state(const struct host *host, const struct gpu *gpu)
 {
 	if (gpu->excluded)
@@ -74,6 +85,7 @@ void gpu_summarise(const struct view *view, const struct usage *usage, size_t in
 	*ret = (struct gpu_summary){
 		.framebuffer_mib = vgpu_framebuffer(gpu),
 		.used_mib = usage->gpus[index].used_mib,
+		.used_more = usage->gpus[index].n_unsized > 0,
 		.n_vgpus = usage->gpus[index].n_vgpus,
 		.wanted_vfs = gpu_wanted_vfs(view->saved, gpu),
 		.sriov_state = gpu_sriov_state(view->host, gpu),
@@ -95,7 +107,7 @@ json_t *gpu_json(const struct view *view, size_t index, const struct gpu_summary
 
 	if (gpu->device)
 		(void)snprintf(id, sizeof(id), "%04x:%04x", gpu->vendor, gpu->device);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:I}",
 			 "address", json_bdf(&gpu->bdf), "model", json_text(s->model),
 			 "device_id", json_text(id), "numa_node",
 			 gpu->numa_node < 0 ? json_null() : json_integer(gpu->numa_node),
@@ -104,5 +116,6 @@ json_t *gpu_json(const struct view *view, size_t index, const struct gpu_summary
 			 "mode", json_text(gpu_mode_name(gpu_mode(gpu))), "cordoned", 0,
 			 "sriov", gpu_sriov_json(gpu, s->wanted_vfs, s->sriov_state),
 			 "framebuffer_mib", json_known(s->framebuffer_mib), "used_mib",
-			 (json_int_t)s->used_mib, "vgpus", (json_int_t)s->n_vgpus);
+			 s->used_more ? json_null() : json_integer(s->used_mib), "vgpus",
+			 (json_int_t)s->n_vgpus);
 }

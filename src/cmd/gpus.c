@@ -20,11 +20,6 @@ static int add_line(struct table *table, const struct view *view, size_t index,
 	const char *framework = framework_name(gpu_framework(view->host, gpu));
 
 	(void)snprintf(vfs, sizeof(vfs), "%zu/%u", gpu->n_vfs, gpu->total_vfs);
-	if (s->framebuffer_mib)
-		(void)snprintf(memory, sizeof(memory), "%u/%u", s->used_mib,
-			       s->framebuffer_mib);
-	else
-		(void)snprintf(memory, sizeof(memory), "%u/?", s->used_mib);
 	(void)snprintf(count, sizeof(count), "%u", s->n_vgpus);
 	if (gpu->numa_node >= 0)
 		(void)snprintf(numa, sizeof(numa), "%d", gpu->numa_node);
@@ -33,7 +28,8 @@ static int add_line(struct table *table, const struct view *view, size_t index,
 					   s->model[0] ? s->model : "-", numa,
 					   gpu->driver[0] ? gpu->driver : "-",
 					   mode ? mode : "-", framework ? framework : "-",
-					   vfs, s->sriov_state, memory, count },
+					   vfs, s->sriov_state,
+					   gpu_memory_text(s, memory), count },
 			 err);
 }
 

@@ -206,7 +206,7 @@ static void print_row(const struct view *view, const struct row *row,
 static int print_gpu(const struct view *view, const struct gpu_summary *s, size_t index)
 {
 	const struct gpu *gpu = &view->host->gpus[index];
-	char name[BDF_SIZE], text[128];
+	char name[BDF_SIZE], text[128], memory[32];
 
 	printf("%s\n", bdf_format(&gpu->bdf, name));
 	line("model", s->model[0] ? s->model : "unknown");
@@ -214,12 +214,8 @@ static int print_gpu(const struct view *view, const struct gpu_summary *s, size_
 	(void)snprintf(text, sizeof(text), "%zu of %u, %s, %u wanted", gpu->n_vfs,
 		       gpu->total_vfs, s->sriov_state, s->wanted_vfs);
 	line("VFs", text);
-	if (s->framebuffer_mib)
-		(void)snprintf(text, sizeof(text), "%u of %u MiB by %u vGPUs",
-			       s->used_mib, s->framebuffer_mib, s->n_vgpus);
-	else
-		(void)snprintf(text, sizeof(text), "%u MiB by %u vGPUs", s->used_mib,
-			       s->n_vgpus);
+	(void)snprintf(text, sizeof(text), "%s MiB by %u vGPUs",
+		       gpu_memory_text(s, memory), s->n_vgpus);
 	line("framebuffer", text);
 	return 0;
 }

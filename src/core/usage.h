@@ -11,7 +11,7 @@ struct gpu_usage {
 	uint32_t n_unsized; /* of them, those whose framebuffer is not known */
 	uint32_t size_mib; /* the framebuffer size the GPU is committed to, 0: none yet */
 	bool mixed;	   /* vGPUs of more than one size are on it */
-	uint32_t used_mib;
+	uint32_t used_mib; /* by those whose framebuffer is known */
 	uint32_t n_free_vfs; /* VFs that are mdev parents and that nobody has */
 	uint32_t n_refused;  /* free VFs on which the driver said no just now */
 };

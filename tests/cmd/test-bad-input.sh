@@ -357,6 +357,26 @@ t 'nothing of it reaches the terminal' clean "$err"
 run list
 t 'nor stdout' clean "$out"
 ctl garbage "bus/mdev/devices/$one/mdev_type/name" off
+F=ffffffff-0000-4000-8000-000000000001
+foreign $F 0000:e8:00.6 A40-24A
+for vf in 4 5 6 7; do
+	ctl garbage "bus/pci/devices/0000:e8:00.$vf/mdev_supported_types/nvidia-575/description" 'framebuffer=lots\n'
+done
+expect 0 "garbage: a foreign vGPU's description" gpus --json
+json 'how much of its GPU is used is not known' '[.gpus[] | [.used_mib, .vgpus]] == [[24576, 1], [null, 2]]'
+run gpus
+t 'at least this much is' grep -qF ' 24576+?/49152 ' "$out"
+for vf in 4 5 6 7; do
+	ctl garbage "bus/pci/devices/0000:e8:00.$vf/mdev_supported_types/nvidia-575/description" off
+done
+other="$(readlink "$sys/bus/mdev/devices/$F")"
+ctl link "bus/mdev/devices/$one" "$other"
+expect 0 'a link on the bus that leads to another vGPU' list --json
+json 'each is where it is' '[.vgpus[] | [.uuid, .vf]] | length == 3 and any(.[]; . == [$one, $vf]) and any(.[]; . == [$f, "0000:e8:00.6"])' \
+	--arg one "$one" --arg f $F --arg vf "$(sql "SELECT vf FROM vgpu WHERE vm = 'one'")"
+says 'and the link is told of' "mdev $one: its link in .*another device"
+ctl link "bus/mdev/devices/$one" off
+echo 1 >"$sys/bus/mdev/devices/$F/remove"
 for path in "bus/pci/devices/$G1/sriov_totalvfs" "bus/pci/devices/$G1/virtfn1" "class/mdev_bus/0000:67:00.5" "$V1/mdev_supported_types/nvidia-575"; do
 	ctl hide "$path"
 	for command in gpus list types capacity 'sriov status'; do
