@@ -293,8 +293,6 @@ static void on_fork(struct inject *in, const struct tracee *t)
 	child->counting = true;
 	child->marked = t->marked;
 	child->other = t->other;
-	if (in->killing)
-		(void)kill(child->pid, SIGKILL);
 	if (child->parked) {
 		child->parked = false;
 		resume(in, child, 0);
@@ -305,6 +303,12 @@ static void on_stop(struct inject *in, struct tracee *t, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
 
+	/* One whose parent was killed before it could tell of it: nothing would ever let
+	 * it go on. */
+	if (in->killing) {
+		(void)kill(t->pid, SIGKILL);
+		return;
+	}
 	if (sig == (SIGTRAP | 0x80)) {
 		on_call(in, t);
 		sig = 0;
@@ -345,7 +349,7 @@ static void follow(struct inject *in)
 		struct tracee *t;
 
 		if (time_is_up && !hung) {
-			hung = true;
+			hung = in->killing = true;
 			fprintf(in->out, "hang\n");
 			kill_all(in);
 		}
