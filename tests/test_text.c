@@ -74,6 +74,12 @@ static void a_copy_is_whole_or_says_that_it_is_not(void **state)
 static void letter_case_is_that_of_ascii(void **state)
 {
 	(void)state;
+	assert_int_equal(text_compare_nocase("A40-24a", "a40-24A"), 0);
+	assert_true(text_compare_nocase("a40-24A", "A40-48A") < 0);
+	assert_true(text_compare_nocase("B", "a") > 0);
+	assert_true(text_compare_nocase("A40", "a40-1Q") < 0);
+	assert_true(text_compare_nocase("a40-1Q", "A40") > 0);
+	assert_true(text_compare_nocase("\xff", "a") > 0);
 	assert_true(text_equal_nocase("A40-24a", "a40-24A"));
 	assert_true(text_equal_nocase("", ""));
 	assert_false(text_equal_nocase("A40-24A", "A40-24"));

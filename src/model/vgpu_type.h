@@ -6,17 +6,23 @@
 
 #include "model/profile.h"
 
-/* One vGPU type as the driver describes it on an mdev parent. Static: says nothing of
- * what is free. Source: PARENT/mdev_supported_types/DIR/{name,description,device_api}. */
+#define MIG_PROFILE_SIZE 24
+
+/* One vGPU type. Static: says nothing of what is free. Source: on an mdev parent, what
+ * the driver says in PARENT/mdev_supported_types/DIR/{name,description,device_api}; under
+ * vendor-specific VFIO it says id and name, and type_table_complete() adds what is known.
+ */
 struct vgpu_type {
 	uint32_t id;		    /* 575 of "nvidia-575"; differs between drivers */
 	char name[TYPE_NAME_SIZE];  /* "NVIDIA A40-24A" */
 	char profile[PROFILE_SIZE]; /* "A40-24A": stable, what users ask for */
 	uint32_t framebuffer_mib;   /* 0 where the driver does not say */
 	uint32_t max_instances; /* per GPU, not per VF; 0 where the driver does not say */
+	uint32_t max_mixed;	/* per GPU in mixed-size mode; 0 where not known */
 	uint32_t num_heads;	/* 0 where the driver does not say */
-	char max_resolution[24]; /* "5120x2880" or "" */
-	char series;		 /* 'A' 'B' 'C' 'Q' or 0 */
+	char max_resolution[24];	    /* "5120x2880" or "" */
+	char mig_profile[MIG_PROFILE_SIZE]; /* "1g.10gb"; "": time-sliced, or not known */
+	char series;			    /* 'A' 'B' 'C' 'Q' or 0 */
 };
 
 /* Splits the name of a type directory at its last '-': "nvidia-575", "vfio-pci-575".

@@ -91,13 +91,18 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool text_equal_nocase(const char *a, const char *b)
+int text_compare_nocase(const char *a, const char *b)
 {
 	while (*a && lower(*a) == lower(*b)) {
 		a++;
 		b++;
 	}
-	return lower(*a) == lower(*b);
+	return (unsigned char)lower(*a) - (unsigned char)lower(*b);
+}
+
+bool text_equal_nocase(const char *a, const char *b)
+{
+	return !text_compare_nocase(a, b);
 }
 
 bool text_starts_nocase(const char *text, const char *prefix)

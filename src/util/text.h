@@ -16,7 +16,9 @@ bool parse_number(const char *text, uint64_t *ret);
 /* Copies TEXT into BUF and says whether all of it fitted. */
 bool text_copy(char *buf, size_t size, const char *text);
 
-/* ASCII case does not matter; the locale does not either. */
+/* ASCII case does not matter; the locale does not either. The first orders as strcmp().
+ */
+int text_compare_nocase(const char *a, const char *b);
 bool text_equal_nocase(const char *a, const char *b);
 bool text_starts_nocase(const char *text, const char *prefix);
 

@@ -54,9 +54,10 @@ chmod +x "$work/compile" "$work/link"
 
 # All that the program is made of, but for its commands; two files of those parse.
 sources() {
-	find "$top_srcdir/src" -name '*.c' ! -path '*/src/cmd/*' ! -name main.c ! -name sql.c
+	find "$top_srcdir/src" -name '*.c' ! -path '*/src/cmd/*' ! -name main.c ! -name sql.c \
+		! -name type_table_data.c
 	printf '%s\n' "$top_srcdir"/src/cmd/{options,settings}.c \
-		"$top_builddir/src/store/sql.c" "$dir"/{lib,fuzz_*}.c
+		"$top_builddir"/src/{store/sql,model/type_table_data}.c "$dir"/{lib,fuzz_*}.c
 }
 targets=${TARGETS:-$(sed -n 's/^\tX(\([a-z_]*\)).*/\1/p' "$dir/fuzz.h")}
 sources | xargs -n 1 -P 2 "$work/compile" >"$work/build.log" 2>&1 || {

@@ -64,7 +64,7 @@ analyse() {
 export -f run_gcc run_clang-tidy run_cppcheck run_shellcheck analyse
 export work flags top_srcdir top_builddir
 
-sources=$(find src -name '*.c' ! -name sql.c | sort)
+sources=$(find src -name '*.c' ! -name sql.c ! -name type_table_data.c | sort)
 scripts=$(find scripts tests .ci -type f 2>/dev/null |
 	while read -r file; do
 		head -n1 "$file" | grep -aqE '^#!/bin/(ba)?sh|^# shellcheck shell=' && echo "$file"

@@ -9,14 +9,15 @@
 #define NEAR 4
 
 static struct vgpu_type a40[] = {
-	{ 556, "NVIDIA A40-2B", "A40-2B", 2048, 24, 4, "5120x2880", 'B' },
-	{ 565, "NVIDIA A40-48Q", "A40-48Q", 49152, 1, 4, "7680x4320", 'Q' },
-	{ 574, "NVIDIA A40-24A", "A40-24A", 24576, 2, 1, "1280x1024", 'A' },
+	{ 556, "NVIDIA A40-2B", "A40-2B", 2048, 24, 16, 4, "5120x2880", "", 'B' },
+	{ 565, "NVIDIA A40-48Q", "A40-48Q", 49152, 1, 1, 4, "7680x4320", "", 'Q' },
+	{ 574, "NVIDIA A40-24A", "A40-24A", 24576, 2, 2, 1, "1280x1024", "", 'A' },
 };
 static struct vgpu_type others[] = {
-	{ 63, "GRID P4-1Q", "P4-1Q", 1024, 8, 4, "5120x2880", 'Q' },
+	{ 63, "GRID P4-1Q", "P4-1Q", 1024, 8, 0, 4, "5120x2880", "", 'Q' },
 	{ 1142, "NVIDIA RTX Pro 6000 Blackwell DC-1-24Q",
-	  "RTX Pro 6000 Blackwell DC-1-24Q", 24576, 4, 4, "7680x4320", 'Q' },
+	  "RTX Pro 6000 Blackwell DC-1-24Q", 24576, 4, 0, 4, "7680x4320", "1g.24gb",
+	  'Q' },
 };
 
 /* Is it one of the texts that name TYPE: its profile, its number, its directory? */
