@@ -16,6 +16,7 @@
 #define FUZZ_TARGETS(X)                                                                  \
 	X(backup_name)                                                                   \
 	X(bdf)                                                                           \
+	X(creatable)                                                                     \
 	X(holders)                                                                       \
 	X(journal)                                                                       \
 	X(lock_line)                                                                     \

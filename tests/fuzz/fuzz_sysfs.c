@@ -23,8 +23,13 @@ struct input {
 static int prepare(void)
 {
 	static const char *const files[] = {
-		"vendor",	   "class",	     "device",
-		"driver_override", "sriov_totalvfs", "nvidia/current_vgpu_type"
+		"vendor",
+		"class",
+		"device",
+		"driver_override",
+		"sriov_totalvfs",
+		"nvidia/current_vgpu_type",
+		"nvidia/placement_id",
 	};
 	char path[128];
 	size_t i;
@@ -159,6 +164,25 @@ static void check_type(const struct input *in)
 		fuzz_check_error(&err);
 }
 
+static void check_text(const struct input *in)
+{
+	char text[64], got[64];
+	struct error err;
+	int is = expected(in, sizeof(text), text);
+	int r = vfio_read_text(in->gpu_fd, "placement_id", got, sizeof(got), &err);
+
+	if (is < 0)
+		must_hold(r == is);
+	else if (strspn(text, " \t\r\n") == strlen(text))
+		must_hold(r == 0 && !got[0]);
+	else if (fuzz_is_clean(text))
+		must_hold(r == 1 && !strcmp(got, text));
+	else
+		must_hold(r == -EPROTO);
+	if (r < 0)
+		fuzz_check_error(&err);
+}
+
 /* What all attributes of a device read as. */
 int fuzz_sysfs(const uint8_t *data, size_t size)
 {
@@ -182,5 +206,6 @@ int fuzz_sysfs(const uint8_t *data, size_t size)
 	check_numbers(&in);
 	check_gpu(&in);
 	check_type(&in);
+	check_text(&in);
 	return 0;
 }
