@@ -3,6 +3,27 @@
 
 #include "lib/check.h"
 
+/* In small letters, in capitals, and mixed. */
+static void check_wellformed_in_any_case(const char *name)
+{
+	char text[PROFILE_SIZE];
+	size_t i, form;
+
+	for (form = 0; form < 3; form++) {
+		for (i = 0; name[i]; i++) {
+			char small = (char)(name[i] | 0x20);
+			bool is_small = form == 0 || (form == 2 && i % 2);
+
+			text[i] = small < 'a' || small > 'z' ? name[i]
+				  : is_small		     ? small
+							     : (char)(small & ~0x20);
+		}
+		text[i] = '\0';
+		check_case(text, profile_is_wellformed(text));
+	}
+	check_case(name, profile_is_wellformed(name));
+}
+
 static void names_are_read_from_the_right(void **state)
 {
 	static const struct {
@@ -25,16 +46,34 @@ static void names_are_read_from_the_right(void **state)
 		{ "NVIDIA H200X-141C", "H200X", 0, 141, 'C', "" },
 		{ "GRID RTX6000-24Q", "RTX6000", 0, 24, 'Q', "" },
 		{ "NVIDIA RTX5000-Ada-32Q", "RTX5000-Ada", 0, 32, 'Q', "" },
-		{ "NVIDIA RTX Pro 6000 Blackwell DC-1-24Q", "RTX Pro 6000 Blackwell DC", 1,
-		  24, 'Q', "" },
-		{ "NVIDIA RTX Pro 6000 Blackwell DC-96C", "RTX Pro 6000 Blackwell DC", 0, 96,
-		  'C', "" },
+		{ "NVIDIA RTX Pro 6000 Blackwell DC-1-24Q", "RTX Pro 6000 Blackwell DC",
+		  1, 24, 'Q', "" },
+		{ "NVIDIA RTX Pro 6000 Blackwell DC-96C", "RTX Pro 6000 Blackwell DC", 0,
+		  96, 'C', "" },
 		{ "NVIDIA A10-24", "A10", 0, 24, '\0', "" },
 		{ "NVIDIA A40-12", "A40", 0, 12, '\0', "" },
-		{ "NVIDIA RTX Pro 6000 Blackwell DC-2-48QGFX", "RTX Pro 6000 Blackwell DC", 2,
-		  48, 'Q', "GFX" },
+		{ "NVIDIA RTX Pro 6000 Blackwell DC-2-48QGFX",
+		  "RTX Pro 6000 Blackwell DC", 2, 48, 'Q', "GFX" },
 		{ "NVIDIA X-1-10CMEALL", "X", 1, 10, 'C', "MEALL" },
 		{ "NVIDIA X-0-4Q", "X-0", 0, 4, 'Q', "" }, /* no slices are not said */
+		/* boards before virtual functions */
+		{ "GRID M10-2B4", "M10", 0, 2, 'B', "4" },
+		{ "GRID RTX T10-4", "RTX T10", 0, 4, '\0', "" },
+		{ "GRID P40-24Q", "P40", 0, 24, 'Q', "" },
+		/* names as newer drivers have them */
+		{ "NVIDIA RTX6000-Ada-48Q", "RTX6000-Ada", 0, 48, 'Q', "" },
+		{ "NVIDIA H100XM-2-20C", "H100XM", 2, 20, 'C', "" },
+		{ "NVIDIA H100XM-80C", "H100XM", 0, 80, 'C', "" },
+		{ "GRID A100D-3-40C", "A100D", 3, 40, 'C', "" },
+		{ "NVIDIA A30-2-12CME", "A30", 2, 12, 'C', "ME" },
+		{ "NVIDIA L40S-3B", "L40S", 0, 3, 'B', "" },
+		{ "NVIDIA L4-1", "L4", 0, 1, '\0', "" },
+		{ "NVIDIA RTX Pro 6000 Blackwell DC-3A", "RTX Pro 6000 Blackwell DC", 0,
+		  3, 'A', "" },
+		{ "NVIDIA RTX Pro 6000 Blackwell DC-4-96", "RTX Pro 6000 Blackwell DC", 4,
+		  96, '\0', "" },
+		{ "A100-1-5CME", "A100", 1, 5, 'C', "ME" },
+		{ "DC-1-24QGFX", "DC", 1, 24, 'Q', "GFX" },
 	};
 	size_t i;
 
@@ -48,14 +87,19 @@ static void names_are_read_from_the_right(void **state)
 		check_case(cases[i].name, p.gigabytes == cases[i].gigabytes);
 		check_case(cases[i].name, p.series == cases[i].series);
 		assert_string_equal(p.suffix, cases[i].suffix);
+		check_wellformed_in_any_case(cases[i].name);
 	}
 }
 
 static const char *const no_profiles[] = {
-	"",        "NVIDIA ",  "A40",      "A40-",      "-24A",      "NVIDIA -24A",
-	"A40-0A",  "A40-24X",  "A40-24AA", "A40-A",     "A40-1000Q", "A40--24A",
-	"A40 -24A", "A40-24A ", " A40-24A", "A40-24A\n", "A40/-24A",  "../A40-24A",
-	"A 40_-2Q", "A40-24QME4", "vm-1x", "nvidia-",   "A40;rm-1Q", "\xc3\xbc-1Q",
+	"",	    "NVIDIA ",	   "A40",	   "A40-",
+	"-24A",	    "NVIDIA -24A", "A40-0A",	   "A40-24X",
+	"A40-24AA", "A40-A",	   "A40-1000Q",	   "A40--24A",
+	"A40 -24A", "A40-24A ",	   " A40-24A",	   "A40-24A\n",
+	"A40/-24A", "../A40-24A",  "A 40_-2Q",	   "A40-24QME4",
+	"vm-1x",    "nvidia-",	   "A40;rm-1Q",	   "\xc3\xbc-1Q",
+	" A100-5C", "A100 -5C",	   "A16-8E",	   "bogus",
+	"A100-1-",  "A100--5C",	   "A100-1-5CMe4",
 };
 
 static void what_is_no_profile_is_refused_and_changes_nothing(void **state)
@@ -78,6 +122,8 @@ static void case_matters_to_the_parser_and_not_to_well_formedness(void **state)
 
 	(void)state;
 	assert_false(profile_parse("a40-24a", &ignored));
+	assert_false(profile_parse("A100-1-5Cme", &ignored));
+	assert_true(profile_is_wellformed("A100-1-5Cme"));
 	assert_true(profile_is_wellformed("a40-24a"));
 	assert_true(profile_is_wellformed("A40-24A"));
 	assert_true(profile_is_wellformed("nvidia a100-1-5cme"));
@@ -104,10 +150,14 @@ static void the_short_name_drops_one_vendor_in_any_case(void **state)
 	static const struct {
 		const char *name, *want;
 	} cases[] = {
-		{ "NVIDIA A40-24A", "A40-24A" }, { "GRID T4-1Q", "T4-1Q" },
-		{ "nvidia a40-24a", "a40-24a" }, { "A40-24A", "A40-24A" },
-		{ "NVIDIA", "NVIDIA" },          { "NVIDIAA40", "NVIDIAA40" },
-		{ "NVIDIA ", "" },               { "", "" },
+		{ "NVIDIA A40-24A", "A40-24A" },
+		{ "GRID T4-1Q", "T4-1Q" },
+		{ "nvidia a40-24a", "a40-24a" },
+		{ "A40-24A", "A40-24A" },
+		{ "NVIDIA", "NVIDIA" },
+		{ "NVIDIAA40", "NVIDIAA40" },
+		{ "NVIDIA ", "" },
+		{ "", "" },
 		{ "NVIDIA GRID X-1Q", "GRID X-1Q" },
 	};
 	size_t i;
