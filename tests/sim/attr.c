@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sim.h"
+#include "node.h"
 
 #define DEVICE(obj_) CONTAINER_OF(obj_, struct device, obj)
 #define MDEV(obj_) CONTAINER_OF(obj_, struct mdev, obj)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "node.h"
 
 static struct gpu *gpu_arg(struct command *c)
 {

@@ -4,7 +4,7 @@
 #define FUSE_USE_VERSION 31
 #include <fuse_lowlevel.h>
 
-#include "sim.h"
+#include "node.h"
 
 /* What the server answers; its user data is the struct sim. */
 extern const struct fuse_lowlevel_ops fs_ops;

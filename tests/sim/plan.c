@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "node.h"
 
 /* The function at BDF is gone from now on. */
 static void vanish(struct sim *sim, uint32_t bdf)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "sim.h"
+#include "node.h"
 
 /* 16 bits of nonce (see fs.c), 28 of serial, 12 of sub, 8 of leaf. */
 #define SERIAL_OF(ino) ((ino) >> 20 & 0xfffffff)
