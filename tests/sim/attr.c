@@ -177,31 +177,36 @@ static void show_device(const struct device *dev, enum leaf leaf, struct text *t
 	}
 }
 
-static void show_description(const struct vgpu_type *type, struct text *t)
+char type_series(const struct vgpu_type *type)
 {
 	const char *dash = strrchr(type->name, '-');
-	char series = '\0';
-	unsigned heads = 4, frl = 60, w = 7680, h = 4320;
 
-	if (dash)
-		series = dash[1 + strspn(dash + 1, "0123456789")];
-	if (series == 'B' || (series == 'Q' && type->framebuffer_mib <= 1024)) {
-		frl = series == 'B' ? 45 : 60;
-		w = 5120;
-		h = 2880;
-	} else if (series == 'A') {
-		heads = 1;
-		w = 1280;
-		h = 1024;
-	} else if (series == 'C') {
-		heads = 1;
-		w = 4096;
-		h = 2160;
-	}
+	return dash ? dash[1 + strspn(dash + 1, "0123456789")] : '\0';
+}
+
+void type_display(const struct vgpu_type *type, struct display *ret)
+{
+	char series = type_series(type);
+
+	*ret = (struct display){ 4, 60, 7680, 4320 };
+	if (series == 'B' || (series == 'Q' && type->framebuffer_mib <= 1024))
+		*ret = (struct display){ 4, series == 'B' ? 45 : 60, 5120, 2880 };
+	else if (series == 'A')
+		*ret = (struct display){ 1, 60, 1280, 1024 };
+	else if (series == 'C')
+		*ret = (struct display){ 1, 60, 4096, 2160 };
+}
+
+static void show_description(const struct vgpu_type *type, struct text *t)
+{
+	struct display d;
+
+	type_display(type, &d);
 	text_add(t,
 		 "num_heads=%u, frl_config=%u, framebuffer=%uM, max_resolution=%ux%u, "
 		 "max_instance=%u\n",
-		 heads, frl, type->framebuffer_mib, w, h, type->max_instance);
+		 d.heads, d.frl, type->framebuffer_mib, d.width, d.height,
+		 type->max_instance);
 }
 
 static void show_type(const struct device *dev, unsigned index, enum leaf leaf,
@@ -219,30 +224,6 @@ static void show_type(const struct device *dev, unsigned index, enum leaf leaf,
 		text_add(t, "vfio-pci\n");
 }
 
-static void show_vfio(const struct sim *sim, const struct device *dev, enum leaf leaf,
-		      struct text *t)
-{
-	const struct type_table *table = dev->gpu->table;
-	unsigned i;
-
-	if (leaf == LEAF_PARAMS) {
-		text_add(t, "%s\n", dev->params);
-	} else if (leaf == LEAF_CURRENT) {
-		text_add(t, "%u\n",
-			 dev->current_type ? table->types[dev->current_type - 1].id +
-						     sim->type_offset
-					   : 0);
-	} else {
-		for (i = 0; i < table->n; i++) {
-			if (!type_offered(sim, table, i) || !type_available(dev, i))
-				continue;
-			text_add(t, "%s%-5u : %s\n", t->len ? "" : "ID    : vGPU Name\n",
-				 table->types[i].id + sim->type_offset,
-				 table->types[i].name);
-		}
-	}
-}
-
 static void show_mdev(const struct mdev *m, enum leaf leaf, struct text *t)
 {
 	if (leaf == LEAF_PARAMS)
@@ -253,20 +234,22 @@ static void show_mdev(const struct mdev *m, enum leaf leaf, struct text *t)
 		text_add(t, "DRIVER=nvidia-vgpu-vfio\n");
 }
 
-static void show_fixed(enum fixed f, struct text *t)
+static void show_fixed(const struct sim *sim, enum fixed f, struct text *t)
 {
 	if (f == FIXED_NVIDIA_VERSION)
-		text_add(t, "%s\n", DRIVER_VERSION);
+		text_add(t, "%s\n", sim->version);
 	else if (f == FIXED_NVIDIA_STATE || f == FIXED_VGPU_STATE)
 		text_add(t, "live\n");
 	else
 		text_add(t, "1\n");
 }
 
-static void show(const struct sim *sim, const struct node *n, struct text *t)
+static int show(const struct sim *sim, const struct node *n, struct text *t)
 {
+	if (!n->fixed && n->obj->kind == OBJECT_DEVICE && n->sub == SUB_NVIDIA)
+		return vfio_show(sim, DEVICE(n->obj), n->leaf, t);
 	if (n->fixed)
-		show_fixed(n->fixed, t);
+		show_fixed(sim, n->fixed, t);
 	else if (n->obj->kind == OBJECT_MDEV && n->sub != SUB_GROUP)
 		show_mdev(MDEV(n->obj), n->leaf, t);
 	else if (n->leaf == LEAF_GROUP_TYPE)
@@ -275,10 +258,9 @@ static void show(const struct sim *sim, const struct node *n, struct text *t)
 		text_add(t, "0x00000000fee00000 0x00000000feefffff msi\n");
 	else if (n->obj->kind == OBJECT_DEVICE && n->sub == SUB_SELF)
 		show_device(DEVICE(n->obj), n->leaf, t);
-	else if (n->obj->kind == OBJECT_DEVICE && n->sub == SUB_NVIDIA)
-		show_vfio(sim, DEVICE(n->obj), n->leaf, t);
 	else if (n->obj->kind == OBJECT_DEVICE)
 		show_type(DEVICE(n->obj), n->sub - SUB_TYPE, n->leaf, t);
+	return 0;
 }
 
 static const struct override *override_of(const struct sim *sim, const struct node *n,
@@ -328,8 +310,7 @@ int attr_show(struct sim *sim, const struct node *n, struct text *ret)
 		memcpy(ret->buf, o->text, ret->len);
 		return 0;
 	}
-	show(sim, n, ret);
-	return 0;
+	return show(sim, n, ret);
 }
 
 /* --- writing --- */
@@ -357,12 +338,26 @@ static int store_device(struct sim *sim, struct device *dev, enum leaf leaf,
 	}
 }
 
-static int store_params(char params[PARAMS_SIZE], const char *text)
+/* The parameters of a vGPU, which replace those it had; a blank alone clears them. */
+static int store_params(const struct gpu *gpu, struct claim *claim,
+			char params[PARAMS_SIZE], const char *text)
 {
+	if (!claim->held)
+		return -ENXIO;
 	if (strlen(text) >= PARAMS_SIZE)
 		return -EINVAL;
 	put(params, PARAMS_SIZE, "%s", strcmp(text, " ") ? text : "");
+	claim_params(gpu, claim, params);
 	return 0;
+}
+
+static int store_mdev(struct sim *sim, struct mdev *m, enum leaf leaf, const char *text)
+{
+	if (leaf == LEAF_REMOVE)
+		return mdev_remove(sim, m, text);
+	return leaf == LEAF_PARAMS
+		       ? store_params(m->parent->gpu, &m->claim, m->params, text)
+		       : 0;
 }
 
 static int store_driver(struct sim *sim, struct driver *drv, enum leaf leaf,
@@ -390,18 +385,15 @@ static int store(struct sim *sim, const struct node *n, const char *text,
 		return store_driver(sim, DRIVER(n->obj), n->leaf, text);
 	if (n->leaf == LEAF_GROUP_TYPE)
 		return -EBUSY;
-	if (n->obj->kind == OBJECT_MDEV) {
-		if (n->leaf == LEAF_REMOVE)
-			return mdev_remove(sim, MDEV(n->obj), text);
-		return n->leaf == LEAF_PARAMS ? store_params(MDEV(n->obj)->params, text)
-					      : 0;
-	}
+	if (n->obj->kind == OBJECT_MDEV)
+		return store_mdev(sim, MDEV(n->obj), n->leaf, text);
 	if (n->sub == SUB_SELF)
 		return store_device(sim, DEVICE(n->obj), n->leaf, text);
 	if (n->leaf == LEAF_CREATE)
 		return mdev_create(sim, DEVICE(n->obj), n->sub - SUB_TYPE, data, len);
 	if (n->leaf == LEAF_PARAMS)
-		return store_params(DEVICE(n->obj)->params, text);
+		return store_params(DEVICE(n->obj)->gpu, &DEVICE(n->obj)->claim,
+				    DEVICE(n->obj)->params, text);
 	if (sim->strict_newline && len && data[len - 1] == '\n')
 		return -EINVAL;
 	return vfio_set_type(sim, DEVICE(n->obj), text);

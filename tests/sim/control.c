@@ -83,51 +83,12 @@ static bool which(struct command *c, struct rule *rule)
 
 /* --- the host as a whole --- */
 
-static bool do_reboot(struct command *c)
-{
-	sim_reboot(c->sim);
-	return true;
-}
-
-static bool do_renumber(struct command *c)
-{
-	return number(c, 1, 100000, &c->sim->next_type_offset);
-}
-
 static bool do_prefix(struct command *c)
 {
 	if (c->n != 2)
 		return bad(c, "which driver?");
 	put(c->sim->vf_driver, sizeof(c->sim->vf_driver), "%s", arg(c, 1));
 	driver_get(c->sim, c->sim->vf_driver);
-	return true;
-}
-
-static bool do_drop_type(struct command *c)
-{
-	struct sim *sim = c->sim;
-	char name[64];
-	size_t t, i;
-
-	rest(c, 1, name, sizeof(name));
-	for (t = 0; t < sim->n_tables; t++) {
-		for (i = 0; i < sim->tables[t].n; i++) {
-			if (strcmp(sim->tables[t].types[i].name, name))
-				continue;
-			sim->next_dropped =
-				xrealloc(sim->next_dropped, sim->n_next_dropped + 1,
-					 sizeof(char *));
-			sim->next_dropped[sim->n_next_dropped++] = xstrdup(name);
-			return true;
-		}
-	}
-	return bad(c, "no type '%s'", name);
-}
-
-static bool do_restore_types(struct command *c)
-{
-	while (c->sim->n_next_dropped)
-		free(c->sim->next_dropped[--c->sim->n_next_dropped]);
 	return true;
 }
 
@@ -202,8 +163,8 @@ static bool do_errno(struct command *c)
 {
 	int errnum = errno_parse(arg(c, 2));
 
-	if (strcmp(arg(c, 1), "full") || !errnum)
-		return bad(c, "errno full ERRNO");
+	if (strcmp(arg(c, 1), "full") || (!errnum && strcmp(arg(c, 2), "off") != 0))
+		return bad(c, "errno full ERRNO, or errno full off");
 	c->sim->full_errno = errnum;
 	return true;
 }
@@ -217,7 +178,7 @@ static bool do_chunk(struct command *c)
 	return number(c, 1, 1 << 20, &c->sim->chunk);
 }
 
-static bool on_off(struct command *c, const char *on, const char *off, bool *ret)
+bool on_off(struct command *c, const char *on, const char *off, bool *ret)
 {
 	if (strcmp(arg(c, 1), on) && strcmp(arg(c, 1), off))
 		return bad(c, "%s or %s", on, off);
@@ -228,11 +189,6 @@ static bool on_off(struct command *c, const char *on, const char *off, bool *ret
 static bool do_raw_sriov(struct command *c)
 {
 	return on_off(c, "on", "off", &c->sim->raw_sriov);
-}
-
-static bool do_newline(struct command *c)
-{
-	return on_off(c, "strict", "lax", &c->sim->strict_newline);
 }
 
 static bool do_sriov_manage(struct command *c)
@@ -278,6 +234,7 @@ static bool do_counters(struct command *c)
 		"create-failed",
 		"max-parallel-create",
 		"max-parallel-per-gpu",
+		"nvidia-smi",
 	};
 	size_t i;
 
@@ -311,16 +268,48 @@ static bool do_reset(struct command *c)
 	return true;
 }
 
+/* Where a vGPU is. */
+static void dump_claim(const struct command *c, const struct claim *claim)
+{
+	if (!claim->held)
+		return;
+	if (claim->placement >= 0)
+		reply_add(c->reply, " placement=%d%s", claim->placement,
+			  claim->misplaced ? " misplaced" : "");
+	if (claim->gi)
+		reply_add(c->reply, " instance=%u", claim->gi->id);
+}
+
 static void dump_device(const struct command *c, const struct device *dev)
 {
 	static const char *const states[] = { "creating", "live", "removing", "stuck" };
 	const struct mdev *m;
 
-	for (m = dev->mdevs; m; m = m->sibling)
+	for (m = dev->mdevs; m; m = m->sibling) {
 		reply_add(c->reply,
-			  "mdev %s parent=%s type=\"%s\" state=%s group=%d vm=\"%s\"\n",
+			  "mdev %s parent=%s type=\"%s\" state=%s group=%d vm=\"%s\"",
 			  m->uuid, dev->name, dev->gpu->table->types[m->type].name,
 			  states[m->state], m->obj.group, m->vm_name);
+		dump_claim(c, &m->claim);
+		reply_add(c->reply, "\n");
+	}
+}
+
+static void dump_modes(const struct command *c, const struct gpu *gpu)
+{
+	size_t i;
+
+	if (gpu->mixed || gpu->mig_on)
+		reply_add(c->reply, " mode=%s", gpu->mixed ? "mixed" : "mig");
+	reply_add(c->reply, "%s\n", gpu->pf ? "" : " taken");
+	for (i = 0; i < GIS_MAX; i++) {
+		const struct gi *gi = &gpu->gis[i];
+
+		if (gi->profile)
+			reply_add(c->reply, "instance %u profile=%s place=%u:%u%s\n",
+				  gi->id, gi->profile->name, gi->start, gi->profile->size,
+				  gi->user ? " used" : "");
+	}
 }
 
 static bool do_dump(struct command *c)
@@ -337,11 +326,11 @@ static bool do_dump(struct command *c)
 
 		bdf_format(gpu->bdf, name);
 		reply_add(c->reply,
-			  "gpu %s model=%s driver=%s vfs=%u/%u vgpus=%u size=%u%s\n",
-			  name, gpu->model,
+			  "gpu %s model=%s driver=%s vfs=%u/%u vgpus=%u size=%u", name,
+			  gpu->model,
 			  gpu->pf && gpu->pf->driver ? gpu->pf->driver->name : "-",
-			  gpu->num_vfs, gpu->total_vfs, gpu->n_used, gpu->used_mib,
-			  gpu->pf ? "" : " taken");
+			  gpu->num_vfs, gpu->total_vfs, gpu->n_used, gpu->used_mib);
+		dump_modes(c, gpu);
 		if (gpu->pf)
 			dump_device(c, gpu->pf);
 		for (v = 0; v < gpu->num_vfs; v++) {
@@ -351,9 +340,10 @@ static bool do_dump(struct command *c)
 				continue;
 			reply_add(c->reply, "vf %s driver=%s group=%d", vf->name,
 				  vf->driver ? vf->driver->name : "-", vf->obj.group);
-			if (vf->current_type)
+			if (vf->claim.held)
 				reply_add(c->reply, " type=\"%s\"",
-					  gpu->table->types[vf->current_type - 1].name);
+					  gpu->table->types[vf->claim.type].name);
+			dump_claim(c, &vf->claim);
 			reply_add(c->reply, "\n");
 			dump_device(c, vf);
 		}
@@ -382,10 +372,12 @@ static const struct {
 	{ "chunk", do_chunk },
 	{ "counters", do_counters },
 	{ "delay", do_delay },
+	{ "driver-version", do_driver_version },
 	{ "drop-type", do_drop_type },
 	{ "dump", do_dump },
 	{ "errno", do_errno },
 	{ "fail", do_fail },
+	{ "framework", do_framework },
 	{ "garbage", do_garbage },
 	{ "give-gpu", do_give_gpu },
 	{ "give-vf", do_give_vf },
@@ -397,17 +389,21 @@ static const struct {
 	{ "lie", do_lie },
 	{ "link", do_link },
 	{ "newline", do_newline },
+	{ "nvidia-smi", do_nvidia_smi },
 	{ "override", do_override },
 	{ "pid", do_pid },
 	{ "prefix", do_prefix },
 	{ "raw-sriov", do_raw_sriov },
 	{ "reboot", do_reboot },
 	{ "refuse", do_refuse },
+	{ "release", do_release },
 	{ "release-vf", do_release_vf },
+	{ "rename-type", do_rename_type },
 	{ "renumber", do_renumber },
 	{ "reset", do_reset },
 	{ "restore-types", do_restore_types },
 	{ "show", do_show },
+	{ "spelling", do_spelling },
 	{ "sriov-manage", do_sriov_manage },
 	{ "stick", do_stick },
 	{ "stop", do_stop },

@@ -22,6 +22,26 @@ void rest(const struct command *c, size_t i, char *buf, size_t size);
 /* Word number I as a number up to MAX. */
 bool number(struct command *c, size_t i, uint64_t max, unsigned *ret);
 
+/* One of two words. */
+bool on_off(struct command *c, const char *on, const char *off, bool *ret);
+/* The GPU whose address is word number 1, or NULL, having said so. */
+struct gpu *gpu_arg(struct command *c);
+/* The kernel forgets the entry NAME of the directory with that inode number. */
+void forget_entry(struct sim *sim, uint64_t dir, const char *name);
+
+/* The commands about drivers and modes: control_modes.c */
+bool do_drop_type(struct command *c);
+bool do_restore_types(struct command *c);
+bool do_rename_type(struct command *c);
+bool do_driver_version(struct command *c);
+bool do_framework(struct command *c);
+bool do_newline(struct command *c);
+bool do_nvidia_smi(struct command *c);
+bool do_reboot(struct command *c);
+bool do_release(struct command *c);
+bool do_renumber(struct command *c);
+bool do_spelling(struct command *c);
+
 /* The commands about single devices and paths: control_devices.c */
 bool do_busy(struct command *c);
 bool do_idle(struct command *c);

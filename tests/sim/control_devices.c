@@ -7,7 +7,7 @@
 #include "control.h"
 #include "node.h"
 
-static struct gpu *gpu_arg(struct command *c)
+struct gpu *gpu_arg(struct command *c)
 {
 	uint32_t bdf;
 	size_t i;
@@ -62,6 +62,8 @@ bool do_busy(struct command *c)
 	rest(c, 2, vm, sizeof(vm));
 	if (m->state != MDEV_LIVE || !vm[0])
 		return bad(c, vm[0] ? "%s is not live" : "%s: which VM?", m->uuid);
+	if (m->claim.misplaced)
+		return bad(c, "%s: the VM does not start: no such placement", m->uuid);
 	mdev_busy(c->sim, m, vm);
 	return true;
 }
@@ -105,8 +107,9 @@ bool do_hold_vf(struct command *c)
 
 	if (!vf)
 		return gpu ? bad(c, "%s is not enabled", arg(c, 1)) : false;
-	if (!vf->holder)
-		vf->holder = disk_process(c->sim, "holder", vf->name, vf->obj.group);
+	if (vf->claim.misplaced)
+		return bad(c, "%s: the VM does not start: no such placement", vf->name);
+	vfio_hold(c->sim, vf);
 	return true;
 }
 
@@ -115,10 +118,8 @@ bool do_release_vf(struct command *c)
 	unsigned i;
 	struct gpu *gpu = vf_arg(c, &i);
 
-	if (gpu && gpu->vfs[i]) {
-		disk_process_end(c->sim, gpu->vfs[i]->holder);
-		gpu->vfs[i]->holder = 0;
-	}
+	if (gpu && gpu->vfs[i])
+		vfio_let_go(c->sim, gpu->vfs[i]);
 	return gpu;
 }
 
@@ -250,6 +251,15 @@ static size_t unescape(char *s)
 	return (size_t)(to - s);
 }
 
+void forget_entry(struct sim *sim, uint64_t dir, const char *name)
+{
+	if (sim->n_forget == ARRAY_SIZE(sim->forget))
+		return;
+	sim->forget[sim->n_forget].dir = dir;
+	put(sim->forget[sim->n_forget].name, sizeof(sim->forget[0].name), "%s", name);
+	sim->n_forget++;
+}
+
 /* The kernel keeps entries that never change: it has to forget this one. */
 static void forget(struct sim *sim, char *path)
 {
@@ -260,11 +270,8 @@ static void forget(struct sim *sim, char *path)
 	if (slash)
 		*slash = '\0';
 	parent.len = 0;
-	if (path_resolve(sim, slash ? path : "", &parent, &dir)) {
-		sim->forget_dir = dir.ino;
-		put(sim->forget_name, sizeof(sim->forget_name), "%s",
-		    slash ? slash + 1 : path);
-	}
+	if (path_resolve(sim, slash ? path : "", &parent, &dir))
+		forget_entry(sim, dir.ino, slash ? slash + 1 : path);
 }
 
 static bool set_override(struct command *c, enum override_kind kind, const char *text,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The plain files next to sys: parts of proc, and sriov-manage. */
+/* The plain files next to sys: parts of proc, sriov-manage, nvidia-smi. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "smi.h"
 
 #define PID_FIRST 100001
 #define MANAGE "usr/lib/nvidia/sriov-manage"
+#define SMI "usr/bin/nvidia-smi"
 #define NVIDIA_VERSION "proc/driver/nvidia/version"
 #define BOOT_ID "proc/sys/kernel/random/boot_id"
 
@@ -47,6 +48,23 @@ static bool make_file(int dir_fd, const char *path, const char *content, size_t 
 	return ok;
 }
 
+static bool make_text(const struct sim *sim, const char *path, const char *text,
+		      mode_t mode)
+{
+	return make_file(sim->dir_fd, path, text, strlen(text), mode);
+}
+
+static bool make_version(const struct sim *sim)
+{
+	char text[256];
+
+	put(text, sizeof(text),
+	    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  %s  Wed Apr  9 21:05:14 UTC "
+	    "2025\nGCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04) \n",
+	    sim->version);
+	return make_text(sim, NVIDIA_VERSION, text, 0444);
+}
+
 void disk_boot(struct sim *sim)
 {
 	unsigned char r[16];
@@ -58,20 +76,22 @@ void disk_boot(struct sim *sim)
 	    "%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
 	    r[0], r[1], r[2], r[3], r[4], r[5], r[6] & 15, r[7], (r[8] & 0x3f) | 0x80,
 	    r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
-	make_file(sim->dir_fd, BOOT_ID, text, strlen(text), 0444);
+	make_text(sim, BOOT_ID, text, 0444);
+	make_version(sim);
+}
+
+bool disk_smi(struct sim *sim)
+{
+	if (sim->has_smi && sim->smi != SMI_MISSING)
+		return make_text(sim, SMI, smi_script, 0755);
+	return unlinkat(sim->dir_fd, SMI, 0) == 0 || errno == ENOENT;
 }
 
 bool disk_start(struct sim *sim)
 {
-	static const char version[] =
-		"NVRM version: NVIDIA UNIX x86_64 Kernel Module  " DRIVER_VERSION
-		"  Wed Apr  9 21:05:14 UTC 2025\n"
-		"GCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04) \n";
-
 	disk_boot(sim);
-	return make_file(sim->dir_fd, NVIDIA_VERSION, version, strlen(version), 0444) &&
-	       make_file(sim->dir_fd, MANAGE, sriov_manage_script,
-			 strlen(sriov_manage_script), 0755);
+	return make_version(sim) && disk_smi(sim) &&
+	       make_text(sim, MANAGE, sriov_manage_script, 0755);
 }
 
 /* Empties and removes the directory of one pretended process. */
@@ -110,11 +130,18 @@ static void remove_processes(int dir_fd)
 
 void disk_clean(int dir_fd)
 {
-	static const char *const files[] = { MANAGE, NVIDIA_VERSION, BOOT_ID };
+	static const char *const files[] = { MANAGE, SMI, NVIDIA_VERSION, BOOT_ID };
 	static const char *const dirs[] = {
-		"usr/lib/nvidia",     "usr/lib",     "usr",
-		"proc/driver/nvidia", "proc/driver", "proc/sys/kernel/random",
-		"proc/sys/kernel",    "proc/sys",    "proc",
+		"usr/lib/nvidia",
+		"usr/lib",
+		"usr/bin",
+		"usr",
+		"proc/driver/nvidia",
+		"proc/driver",
+		"proc/sys/kernel/random",
+		"proc/sys/kernel",
+		"proc/sys",
+		"proc",
 	};
 	size_t i;
 

@@ -238,6 +238,7 @@ static void enable_vfs(struct sim *sim, struct gpu *gpu, unsigned n)
 {
 	unsigned i;
 
+	gpu_modes_lost(gpu);
 	put(gpu->vf_driver, sizeof(gpu->vf_driver), "%s", sim->vf_driver);
 	gpu->types_ready_at = gpu->types_late_ms ? now_ms() + gpu->types_late_ms : 0;
 	for (i = 0; i < n; i++) {
@@ -262,6 +263,7 @@ static int disable_vfs(struct sim *sim, struct gpu *gpu)
 			device_del(sim, gpu->vfs[i]);
 	}
 	gpu->num_vfs = 0;
+	gpu_modes_lost(gpu);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The FUSE server. Operations that may wait get a thread of their own, so
- * that they hold up nothing and finish even when their caller was killed. */
+/* The FUSE server. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "smi.h"
 
 #define FOREVER 86400.0
 #define ATTR_SIZE 4096
@@ -18,23 +18,12 @@
 static uint64_t nonce;
 static struct handle *handles;
 
-/* An open directory, or an open control file with its last answer. */
+/* An open directory, or an open file of the simulator's own with its last answer. */
 struct handle {
 	struct handle **from, *next; /* all of them, so that none is lost at the end */
 	struct listing listing;
 	struct reply reply;
-};
-
-/* A request that continues in its own thread. */
-struct job {
-	fuse_req_t req;
-	struct sim *sim;
-	uint64_t ino;
-	bool write;
-	size_t size;
-	off_t off;
-	const char *data; /* of a write */
-	char *copy;	  /* the same, when it is the job's own */
+	off_t base; /* where the answer begins: behind the question */
 };
 
 static struct sim *sim_of(fuse_req_t req)
@@ -45,7 +34,7 @@ static struct sim *sim_of(fuse_req_t req)
 	return sim;
 }
 
-static void done(struct sim *sim)
+void fs_done(struct sim *sim)
 {
 	sim_reap(sim);
 	pthread_mutex_unlock(&sim->lock);
@@ -70,13 +59,19 @@ static void count(struct sim *sim, const struct node *n, enum counter c)
 		sim->counters[c]++;
 }
 
+/* Is it a file that answers what is written to it? */
+static bool is_dialogue(const struct node *n)
+{
+	return n->fixed == FIXED_CONTROL || n->fixed == FIXED_SMI;
+}
+
 /* --- names --- */
 
 /* The kernel lets one writer at a time into an inode. Where a write may stay
  * inside for long, every opening gets an inode to itself. */
 static uint64_t private_ino(const struct sim *sim, const struct node *n)
 {
-	if (!S_ISREG(n->mode) || !(n->mode & 0200) || n->fixed == FIXED_CONTROL)
+	if (!S_ISREG(n->mode) || !(n->mode & 0200) || is_dialogue(n))
 		return n->ino;
 	if (!sim->n_async && !attr_store_waits(sim))
 		return n->ino;
@@ -99,7 +94,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		e.attr_timeout = FOREVER;
 		e.entry_timeout = node_permanent(&n) ? FOREVER : 0;
 	}
-	done(sim);
+	fs_done(sim);
 	if (found)
 		fuse_reply_entry(req, &e);
 	else
@@ -126,7 +121,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	bool found = stat_of(sim, ino, &st);
 
 	(void)fi;
-	done(sim);
+	fs_done(sim);
 	if (found)
 		fuse_reply_attr(req, &st, FOREVER);
 	else
@@ -160,7 +155,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		else
 			node_readlink(sim, &n, &target);
 	}
-	done(sim);
+	fs_done(sim);
 	if (r)
 		fuse_reply_err(req, r);
 	else
@@ -214,7 +209,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		plan_trace(sim, "list", &n);
 		node_list(sim, &n, &handle_new(fi)->listing);
 	}
-	done(sim);
+	fs_done(sim);
 	if (r)
 		fuse_reply_err(req, r);
 	else
@@ -254,7 +249,7 @@ static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info 
 
 	(void)ino;
 	handle_free(handle_of(fi));
-	done(sim);
+	fs_done(sim);
 	fuse_reply_err(req, 0);
 }
 
@@ -301,12 +296,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		plan_trace(sim, (fi->flags & O_ACCMODE) == O_RDONLY ? "read" : "write",
 			   &n);
 		fi->direct_io = 1;
-		if (n.fixed == FIXED_CONTROL)
+		if (is_dialogue(&n))
 			handle_new(fi);
 		else if (n.fixed == FIXED_MANAGE) /* a run, however many reads it takes */
 			fi->fh = (uint64_t)(uintptr_t)manage_next(sim);
 	}
-	done(sim);
+	fs_done(sim);
 	if (r)
 		fuse_reply_err(req, r);
 	else
@@ -315,14 +310,13 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if (ino == (uint64_t)FIXED_CONTROL << 20)
+	if (ino == (uint64_t)FIXED_CONTROL << 20 || ino == (uint64_t)FIXED_SMI << 20)
 		op_releasedir(req, ino, fi);
 	else
 		fuse_reply_err(req, 0);
 }
 
-static void reply_slice(fuse_req_t req, const char *buf, size_t len, size_t size,
-			off_t off)
+void reply_slice(fuse_req_t req, const char *buf, size_t len, size_t size, off_t off)
 {
 	if (off >= (off_t)len)
 		fuse_reply_buf(req, NULL, 0);
@@ -331,106 +325,11 @@ static void reply_slice(fuse_req_t req, const char *buf, size_t len, size_t size
 			       len - (size_t)off < size ? len - (size_t)off : size);
 }
 
-static int read_attr(struct sim *sim, uint64_t ino, struct text *t)
-{
-	struct node n;
-
-	if (!node_get(sim, ino, &n))
-		return -ENODEV;
-	return attr_show(sim, &n, t);
-}
-
-/* Does what a request asks for; it may wait. */
-static int perform(struct sim *sim, const struct job *job, struct text *t)
-{
-	if (job->write)
-		return attr_store(sim, job->ino, job->data, job->size);
-	return read_attr(sim, job->ino, t);
-}
-
-static void answer(const struct job *job, int r, const struct text *t)
-{
-	if (r < 0)
-		fuse_reply_err(job->req, -r);
-	else if (job->write)
-		fuse_reply_write(job->req, job->size);
-	else
-		reply_slice(job->req, t->buf, t->len, job->size, job->off);
-}
-
-static void *perform_alone(void *arg)
-{
-	struct job *job = arg;
-	struct sim *sim = job->sim;
-	struct text t;
-	int r;
-
-	t.len = 0;
-	pthread_mutex_lock(&sim->lock);
-	r = perform(sim, job, &t);
-	pthread_mutex_unlock(&sim->lock);
-	answer(job, r, &t);
-	free(job->copy);
-	free(job);
-	pthread_mutex_lock(&sim->lock);
-	sim->n_async--;
-	sim_changed(sim);
-	done(sim);
-	return NULL;
-}
-
-/* Hands JOB over to a new thread. */
-static bool detach(struct sim *sim, struct job *job)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 256 * 1024);
-	sim->n_async++;
-	r = pthread_create(&thread, &attr, perform_alone, job);
-	if (r)
-		sim->n_async--;
-	pthread_attr_destroy(&attr);
-	return !r;
-}
-
-/* Answers now, or, if it may have to wait, from a thread. Gives the lock up. */
-static void dispatch(struct sim *sim, const struct job *job, bool waits)
-{
-	struct job *own;
-	struct text t;
-	int r = -ENOMEM;
-
-	t.len = 0;
-	if (!waits) {
-		r = perform(sim, job, &t);
-		done(sim);
-		answer(job, r, &t);
-		return;
-	}
-	own = xcalloc(1, sizeof(*own));
-	*own = *job;
-	if (job->write)
-		own->data = own->copy =
-			memcpy(xcalloc(job->size, 1), job->data, job->size);
-	waits = detach(sim, own);
-	pthread_mutex_unlock(&sim->lock);
-	if (waits)
-		return;
-	answer(job, r, &t);
-	free(own->copy);
-	free(own);
-}
-
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct sim *sim = sim_of(req);
 	struct job job = { .req = req, .sim = sim, .ino = ino, .size = size, .off = off };
-	const struct reply *reply;
 	const char *text = NULL;
 	struct node n;
 	bool found = node_get(sim, ino, &n);
@@ -439,23 +338,29 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		text = (const char *)(uintptr_t)fi->fh;
 	else if (found && n.fixed == FIXED_HANG)
 		text = sim->manage_hangs ? "hang" : "go";
-	if (text || (found && n.fixed == FIXED_CONTROL)) {
+	else if (found && n.fixed == FIXED_SMI_HANG)
+		text = sim->smi_hangs ? "hang" : "go";
+	if (text) {
 		char line[32];
 
-		done(sim);
-		put(line, sizeof(line), "%s\n", text ? text : "");
-		reply = text ? NULL : &handle_of(fi)->reply;
-		if (reply)
-			reply_slice(req, reply->buf, reply->len, size, off);
-		else
-			reply_slice(req, line, strlen(line), size, off);
+		fs_done(sim);
+		put(line, sizeof(line), "%s\n", text);
+		reply_slice(req, line, strlen(line), size, off);
+		return;
+	}
+	if (found && is_dialogue(&n)) {
+		const struct handle *h = handle_of(fi);
+
+		fs_done(sim);
+		reply_slice(req, h->reply.buf, h->reply.len, size,
+			    off < h->base ? off : off - h->base);
 		return;
 	}
 	if (found)
 		count(sim, &n, COUNT_READ);
 	if (sim->chunk && job.size > sim->chunk)
 		job.size = sim->chunk;
-	dispatch(sim, &job, found && attr_show_waits(sim, &n));
+	job_run(sim, &job, found && attr_show_waits(sim, &n));
 }
 
 /* The answer's first line is "ok" or "error", what follows is its text. */
@@ -465,17 +370,30 @@ static void control(fuse_req_t req, struct sim *sim, struct reply *ret, const ch
 	char *line = memcpy(xcalloc(size + 1, 1), buf, size);
 	struct reply reply = { 0 };
 	bool ok = control_run(sim, line, &reply);
-	uint64_t dir = sim->forget_dir;
-	char name[64];
+	struct forgotten forget[ARRAY_SIZE(sim->forget)];
+	size_t n = sim->n_forget, i;
 
-	put(name, sizeof(name), "%s", sim->forget_name);
-	sim->forget_dir = 0;
-	done(sim);
+	memcpy(forget, sim->forget, sizeof(forget));
+	sim->n_forget = 0;
+	fs_done(sim);
 	ret->len = 0;
 	reply_add(ret, "%s\n%s", ok ? "ok" : "error", reply.buf ? reply.buf : "");
-	if (dir)
-		fs_forget(dir, name);
+	for (i = 0; i < n; i++)
+		fs_forget(forget[i].dir, forget[i].name);
 	free(reply.buf);
+	free(line);
+	fuse_reply_write(req, size);
+}
+
+/* An answer to the stand-in for nvidia-smi, which reads on where it has written. */
+static void smi(fuse_req_t req, struct sim *sim, struct handle *h, const char *buf,
+		size_t size, off_t off)
+{
+	char *line = memcpy(xcalloc(size + 1, 1), buf, size);
+
+	smi_ask(sim, line, &h->reply);
+	h->base = off + (off_t)size;
+	fs_done(sim);
 	free(line);
 	fuse_reply_write(req, size);
 }
@@ -494,15 +412,19 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	};
 	struct node n;
 
-	(void)off; /* sysfs hands every write to the driver whole */
+	/* sysfs hands every write to the driver whole, whatever its offset is */
 	if (node_get(sim, ino, &n)) {
 		if (n.fixed == FIXED_CONTROL) {
 			control(req, sim, &handle_of(fi)->reply, buf, size);
 			return;
 		}
+		if (n.fixed == FIXED_SMI) {
+			smi(req, sim, handle_of(fi), buf, size, off);
+			return;
+		}
 		count(sim, &n, COUNT_WRITE);
 	}
-	dispatch(sim, &job, attr_store_waits(sim));
+	job_run(sim, &job, attr_store_waits(sim));
 }
 
 /* --- what sysfs does not have --- */

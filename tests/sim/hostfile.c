@@ -99,30 +99,91 @@ static bool listed(const char *list, unsigned id)
 	return false;
 }
 
+/* Takes the text up to the next comma off *P. */
+static char *field(char **p)
+{
+	char *f = *p, *end = f + strcspn(f, ",\n");
+
+	*p = *end == ',' ? end + 1 : end;
+	*end = '\0';
+	return f;
+}
+
+static bool field_number(char **p, unsigned *ret)
+{
+	uint64_t n = 0;
+	const char *f = field(p);
+
+	if (*f && (!number_parse(f, 10, &n) || n > 1 << 24))
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+/* The CSV file FILE, which is named relative to the host file. */
+static FILE *open_csv(const struct parser *p, const char *file, char *path, size_t size)
+{
+	const char *slash = strrchr(p->path, '/');
+	FILE *f;
+
+	put(path, size, "%.*s%s", slash && *file != '/' ? (int)(slash - p->path) + 1 : 0,
+	    p->path, file);
+	f = fopen(path, "re");
+	if (!f)
+		bad(p, "%s: %s", path, strerror(errno));
+	return f;
+}
+
+/* The next line of a CSV file that is neither a comment nor its header HEADER. */
+static bool next_row(struct parser *csv, FILE *f, const char *header, char line[256])
+{
+	while (fgets(line, 256, f)) {
+		csv->line++;
+		if (line[0] != '#' && line[0] != '\n' &&
+		    strncmp(line, header, strlen(header)) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The last two fields may be missing altogether. */
+static bool parse_type(char *line, struct vgpu_type *ret)
+{
+	*ret = (struct vgpu_type){ 0 };
+	if (!field_number(&line, &ret->id))
+		return false;
+	put(ret->name, sizeof(ret->name), "%s", field(&line));
+	if (!field_number(&line, &ret->framebuffer_mib) ||
+	    !field_number(&line, &ret->max_instance) ||
+	    !field_number(&line, &ret->max_mixed))
+		return false;
+	put(ret->mig_profile, sizeof(ret->mig_profile), "%s", field(&line));
+	return ret->id && ret->name[0] && ret->framebuffer_mib && ret->max_instance;
+}
+
 static bool load_types(const struct parser *p, const char *file, const char *ids,
 		       struct type_table *table)
 {
-	const char *slash = strrchr(p->path, '/');
 	char path[4096], line[256];
+	struct parser csv = { .path = path };
+	FILE *f = open_csv(p, file, path, sizeof(path));
 	struct vgpu_type t;
-	FILE *f;
+	bool ok = f;
 
-	put(path, sizeof(path), "%.*s%s",
-	    slash && *file != '/' ? (int)(slash - p->path) + 1 : 0, p->path, file);
-	f = fopen(path, "re");
-	if (!f)
-		return bad(p, "%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof(line), f) && table->n < TYPES_MAX) {
-		if (sscanf(line, "%u,%63[^,],%u,%u", &t.id, t.name, &t.framebuffer_mib,
-			   &t.max_instance) != 4)
-			continue; /* the header */
-		if (ids && !listed(ids, t.id))
+	while (ok && next_row(&csv, f, "type_id,", line)) {
+		ok = parse_type(line, &t);
+		if (!ok)
+			bad(&csv, "no type");
+		if (!ok || (ids && !listed(ids, t.id)))
 			continue;
+		if (table->n == TYPES_MAX)
+			ok = bad(&csv, "more than %d types", TYPES_MAX);
 		table->types = xrealloc(table->types, table->n + 1, sizeof(t));
 		table->types[table->n++] = t;
 	}
-	fclose(f);
-	return table->n ? true : bad(p, "%s: no types", path);
+	if (f)
+		fclose(f);
+	return ok && !table->n ? bad(p, "%s: no types", path) : ok;
 }
 
 static bool read_types(const struct parser *p, char **words, size_t n)
@@ -133,25 +194,93 @@ static bool read_types(const struct parser *p, char **words, size_t n)
 	if (n < 3)
 		return bad(p, "types NAME FILE [ids=LIST]");
 	put(t.name, sizeof(t.name), "%s", words[1]);
-	if (!load_types(p, words[2], value(words, n, "ids"), &t))
+	if (!load_types(p, words[2], value(words, n, "ids"), &t)) {
+		free(t.types);
 		return false;
+	}
 	sim->tables = xrealloc(sim->tables, sim->n_tables + 1, sizeof(t));
 	sim->tables[sim->n_tables++] = t;
 	return true;
 }
 
-static bool read_framework(const struct parser *p, const char *v, enum framework *ret)
+/* profile,id,memory_gib,sm,dec,enc,ce,jpeg,ofa,slices,starts: the latter "0 2 4". */
+static bool parse_profile(char *line, struct gi_profile *ret)
+{
+	char *starts, *end;
+
+	*ret = (struct gi_profile){ 0 };
+	put(ret->name, sizeof(ret->name), "%s", field(&line));
+	if (!field_number(&line, &ret->id))
+		return false;
+	put(ret->memory, sizeof(ret->memory), "%s", field(&line));
+	if (!field_number(&line, &ret->sm) || !field_number(&line, &ret->dec) ||
+	    !field_number(&line, &ret->enc) || !field_number(&line, &ret->ce) ||
+	    !field_number(&line, &ret->jpeg) || !field_number(&line, &ret->ofa) ||
+	    !field_number(&line, &ret->size))
+		return false;
+	for (starts = field(&line); *starts; starts = end) {
+		unsigned long n = strtoul(starts, &end, 10);
+
+		if (end == starts || n + ret->size > GIS_MAX || ret->n_starts == GIS_MAX)
+			return false;
+		ret->starts[ret->n_starts++] = (unsigned)n;
+	}
+	return ret->name[0] && ret->size && ret->n_starts;
+}
+
+static bool read_mig(const struct parser *p, char **words, size_t n)
+{
+	struct sim *sim = p->sim;
+	char path[4096], line[256];
+	struct parser csv = { .path = path };
+	struct mig_table t = { 0 };
+	bool ok;
+	FILE *f;
+
+	if (n != 3)
+		return bad(p, "mig NAME FILE");
+	put(t.name, sizeof(t.name), "%s", words[1]);
+	f = open_csv(p, words[2], path, sizeof(path));
+	ok = f;
+	while (ok && next_row(&csv, f, "profile,", line)) {
+		t.profiles = xrealloc(t.profiles, t.n + 1, sizeof(*t.profiles));
+		ok = parse_profile(line, &t.profiles[t.n++]) || bad(&csv, "no profile");
+	}
+	if (f)
+		fclose(f);
+	if (!ok || !t.n) {
+		free(t.profiles);
+		return ok ? bad(p, "%s: no profiles", path) : false;
+	}
+	sim->mig_tables = xrealloc(sim->mig_tables, sim->n_mig_tables + 1, sizeof(t));
+	sim->mig_tables[sim->n_mig_tables++] = t;
+	return true;
+}
+
+bool framework_parse(const char *name, enum framework *ret)
 {
 	static const char *const names[] = { "mdev", "vfio", "pf" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		if (v && !strcmp(v, names[i])) {
+		if (!strcmp(name, names[i])) {
 			*ret = (enum framework)i;
 			return true;
 		}
 	}
-	return bad(p, "framework is mdev, vfio or pf");
+	return false;
+}
+
+/* NAME=WORD, where WORD is ON or OFF, the latter if it is not there. */
+static bool flag(const struct parser *p, char **words, size_t n, const char *name,
+		 const char *on, const char *off, bool *ret)
+{
+	const char *v = value(words, n, name);
+
+	*ret = v && !strcmp(v, on);
+	if (v && !*ret && strcmp(v, off))
+		return bad(p, "%s is %s or %s", name, on, off);
+	return true;
 }
 
 /* The pointer stays good because no table may follow the first GPU. */
@@ -168,9 +297,27 @@ static bool find_table(const struct parser *p, const char *v, struct type_table 
 	return bad(p, "no types %s", v ? v : "");
 }
 
+static bool read_gpu_mig(const struct parser *p, char **words, size_t n, struct gpu *gpu)
+{
+	const char *name = value(words, n, "mig");
+	size_t i;
+
+	if (!flag(p, words, n, "mig-mode", "on", "off", &gpu->mig_on) ||
+	    !flag(p, words, n, "mig-over-reboot", "yes", "no", &gpu->mig_over_reboot))
+		return false;
+	if (!name)
+		return gpu->mig_on ? bad(p, "mig-mode without mig") : true;
+	for (i = 0; i < p->sim->n_mig_tables; i++) {
+		if (!strcmp(name, p->sim->mig_tables[i].name))
+			gpu->mig = &p->sim->mig_tables[i];
+	}
+	return gpu->mig || bad(p, "no mig %s", name);
+}
+
 static bool read_gpu(const struct parser *p, char **words, size_t n)
 {
 	const char *model = value(words, n, "model"), *driver = value(words, n, "driver");
+	const char *framework = value(words, n, "framework");
 	struct gpu *gpu = &p->sim->gpus[p->sim->n_gpus];
 	uint64_t device, subdevice, numa, vfs, mib;
 
@@ -183,8 +330,12 @@ static bool read_gpu(const struct parser *p, char **words, size_t n)
 	    !number(p, words, n, "vfs", 0, VFS_MAX, &vfs) ||
 	    !number(p, words, n, "framebuffer", 0, 1 << 20, &mib) ||
 	    !find_table(p, value(words, n, "types"), &gpu->table) ||
-	    !read_framework(p, value(words, n, "framework"), &gpu->framework))
+	    !read_gpu_mig(p, words, n, gpu))
 		return false;
+	if (!framework || !framework_parse(framework, &gpu->framework))
+		return bad(p, "framework is mdev, vfio or pf");
+	gpu->next_framework = gpu->framework;
+	gpu->mig_pending = gpu->mig_on;
 	gpu->device = (uint16_t)device;
 	gpu->subdevice = (uint16_t)subdevice;
 	gpu->numa = (int)numa;
@@ -222,6 +373,32 @@ static bool read_device(const struct parser *p, char **words, size_t n)
 	return true;
 }
 
+/* A port of a switch; what is below it names it as its port. */
+static bool read_bridge(const struct parser *p, char **words, size_t n)
+{
+	const char *behind = value(words, n, "behind");
+	struct bridge_conf c = { 0 };
+	uint64_t vendor, device, numa;
+	unsigned first, last;
+
+	if (!address(p, words, n, &c.bdf, &c.port) ||
+	    !number(p, words, n, "vendor", 0x10b5, 0xffff, &vendor) ||
+	    !number(p, words, n, "device", 0x8747, 0xffff, &device) ||
+	    !number(p, words, n, "numa", 0, 63, &numa))
+		return false;
+	if (!behind || sscanf(behind, "%x-%x", &first, &last) != 2 || first > last ||
+	    last > 0xff)
+		return bad(p, "no behind=FIRST-LAST, the buses behind it");
+	c.vendor = (uint16_t)vendor;
+	c.device = (uint16_t)device;
+	c.bus_first = (uint8_t)first;
+	c.bus_last = (uint8_t)last;
+	c.numa = (int)numa;
+	p->sim->bridges = xrealloc(p->sim->bridges, p->sim->n_bridges + 1, sizeof(c));
+	p->sim->bridges[p->sim->n_bridges++] = c;
+	return true;
+}
+
 static bool read_line(const struct parser *p, char *line)
 {
 	char *words[WORDS_MAX];
@@ -233,9 +410,20 @@ static bool read_line(const struct parser *p, char *line)
 		put(p->sim->name, sizeof(p->sim->name), "%s", words[1]);
 		return true;
 	}
+	if (!strcmp(words[0], "driver-version") && n == 2) {
+		put(p->sim->version, sizeof(p->sim->version), "%s", words[1]);
+		return true;
+	}
+	if (!strcmp(words[0], "nvidia-smi") && n == 2 && !strcmp(words[1], "yes"))
+		return p->sim->has_smi = true;
+	if (p->sim->n_gpus && (!strcmp(words[0], "types") || !strcmp(words[0], "mig")))
+		return bad(p, "%s after a gpu", words[0]);
 	if (!strcmp(words[0], "types"))
-		return p->sim->n_gpus ? bad(p, "types after a gpu")
-				      : read_types(p, words, n);
+		return read_types(p, words, n);
+	if (!strcmp(words[0], "mig"))
+		return read_mig(p, words, n);
+	if (!strcmp(words[0], "bridge"))
+		return read_bridge(p, words, n);
 	if (!strcmp(words[0], "gpu"))
 		return read_gpu(p, words, n);
 	if (!strcmp(words[0], "device"))
@@ -255,6 +443,7 @@ bool hostfile_load(struct sim *sim, const char *path)
 		fprintf(stderr, "vgpusim: %s: %s\n", path, strerror(errno));
 		return false;
 	}
+	put(sim->version, sizeof(sim->version), "%s", DRIVER_VERSION);
 	sim->gpus = xcalloc(GPUS_MAX, sizeof(*sim->gpus));
 	while (ok && fgets(line, sizeof(line), f)) {
 		p.line++;
@@ -296,6 +485,10 @@ void hostfile_free(struct sim *sim)
 
 	for (i = 0; i < sim->n_tables; i++)
 		free(sim->tables[i].types);
+	for (i = 0; i < sim->n_mig_tables; i++)
+		free(sim->mig_tables[i].profiles);
+	free(sim->mig_tables);
+	free(sim->bridges);
 	free(sim->tables);
 	free(sim->gpus);
 	free(sim->confs);

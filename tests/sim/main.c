@@ -24,14 +24,15 @@
 #define CONTROL "sys/.vgpusim/control"
 
 struct options {
-	bool foreground;
+	bool foreground, smi;
 	const char *hosts;
 	unsigned vfs, gpus, latency_ms;
 	char **command; /* NULL: none */
 };
 
-/* AddressSanitizer looks at what writev() was given once more after it has returned. By then
- * the reader has had libfuse's reply, and may have closed the file and so freed it. */
+/* AddressSanitizer looks at what writev() was given once more after it has returned. By
+ * then the reader has had libfuse's reply, and may have closed the file and so freed it.
+ */
 const char *__asan_default_suppressions(void);
 const char *__asan_default_suppressions(void)
 {
@@ -49,7 +50,9 @@ static void usage(FILE *f)
 	      "  --hosts DIR        where host files are looked up by name\n"
 	      "  --vfs N            VFs per GPU\n"
 	      "  --gpus N           number of GPUs, up to 128\n"
-	      "  --latency MS       time that a create takes\n",
+	      "  --latency MS       time that a create takes\n"
+	      "  --nvidia-smi       there is an nvidia-smi, whatever the host file "
+	      "says\n",
 	      f);
 }
 
@@ -392,6 +395,7 @@ static int main_serve(const struct options *o, const char *host, const char *dir
 	hostfile_resize(&sim, o->gpus, o->vfs);
 	sim_init(&sim);
 	sim.latency_ms = o->latency_ms;
+	sim.has_smi |= o->smi;
 	if (!take_dir(&sim, dir, &made)) {
 		discard(&sim);
 		return 125;
@@ -425,6 +429,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "vfs", required_argument, NULL, 'v' },
 		{ "gpus", required_argument, NULL, 'g' },
 		{ "latency", required_argument, NULL, 'l' },
+		{ "nvidia-smi", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -434,6 +439,8 @@ static int parse(int argc, char **argv, struct options *o)
 	while (ok && (c = getopt_long(argc, argv, "+fh", names, NULL)) != -1) {
 		if (c == 'f')
 			o->foreground = true;
+		else if (c == 's')
+			o->smi = true;
 		else if (c == 'H')
 			o->hosts = optarg;
 		else if (c == 'v')

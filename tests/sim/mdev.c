@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Mediated devices and the vendor-specific VFIO framework. */
+/* Mediated devices. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim.h"
-
-/* --- capacity --- */
-
-bool type_offered(const struct sim *sim, const struct type_table *table, unsigned index)
-{
-	size_t i;
-
-	if (index >= table->n)
-		return false;
-	for (i = 0; i < sim->n_dropped; i++) {
-		if (!strcmp(sim->dropped[i], table->types[index].name))
-			return false;
-	}
-	return true;
-}
 
 /* Bound to a driver that offers vGPUs, which has got so far as to do it. */
 static bool offering(const struct device *dev)
@@ -45,51 +30,6 @@ bool vfio_parent(const struct device *dev)
 {
 	return dev->role == ROLE_VF && dev->gpu->framework == FRAMEWORK_VFIO &&
 	       offering(dev);
-}
-
-/* The VF has its one vGPU, or is making or losing it. */
-static bool occupied(const struct device *dev)
-{
-	const struct mdev *m;
-
-	for (m = dev->mdevs; m; m = m->sibling) {
-		if (m->reserved)
-			return true;
-	}
-	return dev->current_type;
-}
-
-static unsigned truly_available(const struct device *dev, unsigned index)
-{
-	const struct gpu *gpu = dev->gpu;
-	const struct vgpu_type *t = &gpu->table->types[index];
-
-	if (gpu->n_used >= t->max_instance)
-		return 0;
-	if (gpu->n_used && gpu->used_mib != t->framebuffer_mib)
-		return 0;
-	if (dev->role == ROLE_PF)
-		return t->max_instance - gpu->n_used;
-	return occupied(dev) ? 0 : 1;
-}
-
-unsigned type_available(const struct device *dev, unsigned index)
-{
-	if (dev->gpu->lie >= 0)
-		return (unsigned)dev->gpu->lie;
-	return truly_available(dev, index);
-}
-
-static void gpu_take(struct gpu *gpu, unsigned index)
-{
-	gpu->n_used++;
-	gpu->used_mib = gpu->table->types[index].framebuffer_mib;
-}
-
-static void gpu_give(struct gpu *gpu)
-{
-	if (!--gpu->n_used)
-		gpu->used_mib = 0;
 }
 
 /* --- the devices --- */
@@ -138,8 +78,7 @@ void mdev_del(struct sim *sim, struct mdev *mdev)
 	*p = mdev->sibling;
 	if (mdev->busy)
 		mdev_idle(sim, mdev);
-	if (mdev->reserved)
-		gpu_give(mdev->parent->gpu);
+	claim_give(mdev->parent->gpu, &mdev->claim);
 	if ((mdev->state == MDEV_CREATING || mdev->state == MDEV_STUCK) &&
 	    sim->n_blockers)
 		sim->n_blockers--;
@@ -174,8 +113,7 @@ void mdev_idle(struct sim *sim, struct mdev *mdev)
 
 /* --- create --- */
 
-/* Waits for the driver's attention, which is given per GPU to one at a time. */
-static bool lane_enter(struct sim *sim, struct gpu *gpu)
+bool lane_enter(struct sim *sim, struct gpu *gpu)
 {
 	uint64_t epoch = sim->epoch;
 
@@ -188,7 +126,7 @@ static bool lane_enter(struct sim *sim, struct gpu *gpu)
 	return true;
 }
 
-static void lane_leave(struct gpu *gpu)
+void lane_leave(struct gpu *gpu)
 {
 	gpu->lane_busy = false;
 	pthread_cond_signal(&gpu->lane);
@@ -207,11 +145,10 @@ static int driver_creates(struct sim *sim, struct mdev *mdev, const struct plan 
 		r = -ENODEV;
 	else if (plan->errnum && !plan->after)
 		r = -plan->errnum;
-	else if (!truly_available(mdev->parent, mdev->type))
-		r = -sim->full_errno;
+	else if (!type_room(mdev->parent, mdev->type))
+		r = -gpu_full_errno(sim, gpu);
 	if (!r) {
-		mdev->reserved = true;
-		gpu_take(gpu, mdev->type);
+		claim_take(gpu, &mdev->claim, mdev->type);
 		if (lane && !sim_sleep(sim, sim->latency_ms))
 			return -EIO;
 	}
@@ -261,15 +198,14 @@ static void count_max(struct sim *sim, enum counter c, uint64_t value)
 		sim->counters[c] = value;
 }
 
-/* Around every create, of either framework. */
-static void create_begins(struct sim *sim, struct gpu *gpu)
+void create_begins(struct sim *sim, struct gpu *gpu)
 {
 	sim->counters[COUNT_CREATE]++;
 	count_max(sim, COUNT_MAX_PARALLEL_CREATE, ++sim->n_creating);
 	count_max(sim, COUNT_MAX_PARALLEL_PER_GPU, ++gpu->n_creating);
 }
 
-static int create_ends(struct sim *sim, struct gpu *gpu, int r)
+int create_ends(struct sim *sim, struct gpu *gpu, int r)
 {
 	sim->n_creating--;
 	gpu->n_creating--;
@@ -329,83 +265,4 @@ int mdev_remove(struct sim *sim, struct mdev *mdev, const char *text)
 		return -EINVAL;
 	sim->counters[COUNT_REMOVE]++;
 	return n ? remove_live(sim, mdev) : 0;
-}
-
-/* --- the vendor-specific framework --- */
-
-void vfio_clear(struct device *dev)
-{
-	if (dev->current_type)
-		gpu_give(dev->gpu);
-	dev->current_type = 0;
-}
-
-/* Index of the type with that number, or -1. */
-static int type_index(const struct sim *sim, const struct type_table *table, uint64_t id)
-{
-	unsigned i;
-
-	for (i = 0; i < table->n; i++) {
-		if (table->types[i].id + sim->type_offset == id &&
-		    type_offered(sim, table, i))
-			return (int)i;
-	}
-	return -1;
-}
-
-static int vfio_create(struct sim *sim, struct device *dev, unsigned index)
-{
-	struct plan plan = plan_next(sim, OP_CREATE);
-
-	if (dev->obj.dead)
-		return -ENODEV;
-	if (plan.errnum && !plan.after)
-		return -plan.errnum;
-	if (occupied(dev))
-		return -EIO;
-	if (!truly_available(dev, index))
-		return -sim->full_errno;
-	gpu_take(dev->gpu, index);
-	dev->current_type = index + 1;
-	if (sim->latency_ms) {
-		if (!lane_enter(sim, dev->gpu) || !sim_sleep(sim, sim->latency_ms))
-			return -EIO;
-		lane_leave(dev->gpu);
-	}
-	if (!sim_sleep(sim, plan.delay_ms))
-		return -EIO;
-	return -plan.errnum;
-}
-
-static int vfio_release(struct sim *sim, struct device *dev)
-{
-	struct plan plan = plan_next(sim, OP_REMOVE);
-
-	if (plan.errnum && !plan.after)
-		return -plan.errnum;
-	if (dev->holder)
-		return -EBUSY;
-	if (!sim_sleep(sim, plan.delay_ms))
-		return -EIO;
-	if (!dev->obj.dead)
-		vfio_clear(dev);
-	return -plan.errnum;
-}
-
-int vfio_set_type(struct sim *sim, struct device *dev, const char *text)
-{
-	struct gpu *gpu = dev->gpu;
-	uint64_t id;
-	int index;
-
-	if (!number_parse(text, 10, &id))
-		return -EINVAL;
-	if (!id) {
-		sim->counters[COUNT_REMOVE]++;
-		return vfio_release(sim, dev);
-	}
-	create_begins(sim, gpu);
-	index = type_index(sim, gpu->table, id);
-	return create_ends(sim, gpu,
-			   index < 0 ? -EINVAL : vfio_create(sim, dev, (unsigned)index));
 }

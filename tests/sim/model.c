@@ -169,9 +169,12 @@ static struct device *device_add(struct sim *sim, const struct device *model,
 	*dev = *model;
 	object_add(sim, &dev->obj, OBJECT_DEVICE);
 	bdf_format(dev->bdf, dev->name);
-	dev->root = root_get(sim, port);
-	if (dev->role != ROLE_PORT)
+	if (dev->bdf != port)
 		dev->port = device_find(sim, port);
+	if (dev->port)
+		dev->root = dev->port->root;
+	else
+		dev->root = root_get(sim, port);
 	htab_add(&sim->by_bdf, &dev->by_bdf, dev->bdf);
 	if (sim->n_devices == sim->devices_size) {
 		sim->devices_size = sim->devices_size * 2 + 64;
@@ -210,12 +213,36 @@ static void port_add(struct sim *sim, uint32_t address, uint32_t child, int numa
 		.class = 0x060400,
 		.revision = 6,
 		.bus_behind = (uint8_t)(child >> 8),
+		.bus_last = (uint8_t)(child >> 8),
 		.numa = numa,
 		.home = "pcieport",
 	};
 
 	if (!device_find(sim, address))
 		driver_probe(sim, device_add(sim, &port, address));
+}
+
+/* A port of a switch, below one that is there already. */
+static void bridge_add(struct sim *sim, const struct bridge_conf *c)
+{
+	struct device port = {
+		.bdf = c->bdf,
+		.role = ROLE_PORT,
+		.vendor = c->vendor,
+		.device = c->device,
+		.subvendor = c->vendor,
+		.class = 0x060400,
+		.revision = 0xca,
+		.bus_behind = c->bus_first,
+		.bus_last = c->bus_last,
+		.numa = c->numa,
+		.home = "pcieport",
+	};
+
+	port_add(sim, c->port, c->bdf, c->numa);
+	if (device_find(sim, c->port)->bus_last < c->bus_last)
+		device_find(sim, c->port)->bus_last = c->bus_last;
+	driver_probe(sim, device_add(sim, &port, c->port));
 }
 
 void gpu_plug(struct sim *sim, struct gpu *gpu)
@@ -238,6 +265,7 @@ void gpu_plug(struct sim *sim, struct gpu *gpu)
 	gpu->num_vfs = 0;
 	gpu->autoprobe = true;
 	gpu->types_ready_at = 0;
+	gpu_modes_lost(gpu);
 	gpu->pf = device_add(sim, &pf, gpu->port);
 	driver_probe(sim, gpu->pf);
 }
@@ -343,10 +371,12 @@ void sim_init(struct sim *sim)
 	cond_init(&sim->halted);
 	sim->next_serial = SERIAL_FIRST;
 	sim->next_pid = 100001;
-	sim->full_errno = ENOSPC;
+	put(sim->next_version, sizeof(sim->next_version), "%s", sim->version);
 	put(sim->vf_driver, sizeof(sim->vf_driver), "nvidia");
 	for (i = 0; i < ARRAY_SIZE(drivers); i++)
 		driver_get(sim, drivers[i]);
+	for (i = 0; i < sim->n_bridges; i++)
+		bridge_add(sim, &sim->bridges[i]);
 	add_others(sim);
 	for (i = 0; i < sim->n_gpus; i++) {
 		cond_init(&sim->gpus[i].lane);
@@ -355,6 +385,32 @@ void sim_init(struct sim *sim)
 	}
 	for (i = 0; i < sim->n_gpus; i++)
 		gpu_plug(sim, &sim->gpus[i]);
+}
+
+/* Gives types their new names, also in the list of what is dropped. */
+static void apply_renames(struct sim *sim)
+{
+	size_t r, t, i;
+
+	for (r = 0; r < sim->n_renames; r++) {
+		const struct rename *rename = &sim->renames[r];
+
+		for (t = 0; t < sim->n_tables; t++) {
+			for (i = 0; i < sim->tables[t].n; i++) {
+				char *name = sim->tables[t].types[i].name;
+
+				if (!strcmp(name, rename->from))
+					put(name, TYPE_NAME_SIZE, "%s", rename->to);
+			}
+		}
+		for (i = 0; i < sim->n_next_dropped; i++) {
+			if (strcmp(sim->next_dropped[i], rename->from))
+				continue;
+			free(sim->next_dropped[i]);
+			sim->next_dropped[i] = xstrdup(rename->to);
+		}
+	}
+	sim->n_renames = 0;
 }
 
 static void forget_dropped(struct sim *sim)
@@ -395,11 +451,15 @@ void sim_reboot(struct sim *sim)
 		gpu->sriov_busy = false;
 		gpu_unplug(sim, gpu);
 		gpu->taken = taken;
+		gpu->framework = gpu->next_framework;
+		gpu->mig_on = gpu->mig_pending = gpu->mig_pending && gpu->mig_over_reboot;
 	}
 	sim->n_blockers = 0;
 	for (i = 0; i < sim->n_drivers; i++)
 		sim->drivers[i]->n_ids = 0;
 	sim->type_offset = sim->next_type_offset;
+	put(sim->version, sizeof(sim->version), "%s", sim->next_version);
+	apply_renames(sim);
 	apply_dropped(sim);
 	for (i = 0; i < sim->n_devices; i++) {
 		struct device *dev = sim->devices[i];

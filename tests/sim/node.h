@@ -15,6 +15,8 @@ enum fixed {
 	FIXED_CONTROL,
 	FIXED_MANAGE,
 	FIXED_HANG,
+	FIXED_SMI,
+	FIXED_SMI_HANG,
 	FIXED_BUS,
 	FIXED_PCI,
 	FIXED_PCI_DEVICES,
@@ -69,7 +71,7 @@ enum leaf {
 	LEAF_DRIVER, LEAF_GROUP, LEAF_SUBSYSTEM, LEAF_PHYSFN,
 	LEAF_CREATE, LEAF_NAME, LEAF_DESCRIPTION, LEAF_AVAILABLE, LEAF_API,
 	LEAF_REMOVE, LEAF_MDEV_TYPE, LEAF_PARAMS, LEAF_VM_NAME,
-	LEAF_CREATABLE, LEAF_CURRENT,
+	LEAF_CREATABLE, LEAF_CURRENT, LEAF_PLACEMENT, LEAF_INSTANCE,
 	LEAF_BIND, LEAF_UNBIND, LEAF_NEW_ID, LEAF_REMOVE_ID, LEAF_MODULE,
 	LEAF_GROUP_TYPE, LEAF_GROUP_REGIONS,
 };
@@ -126,3 +128,9 @@ bool attr_show_waits(const struct sim *sim, const struct node *node);
 /* A write of LEN bytes; 0 or -errno. May wait if attr_store_waits(). */
 int attr_store(struct sim *sim, uint64_t ino, const char *data, size_t len);
 bool attr_store_waits(const struct sim *sim);
+
+/* --- vfio.c --- */
+
+/* An attribute of the nvidia directory of DEV; 0 or -errno. */
+int vfio_show(const struct sim *sim, const struct device *dev, enum leaf leaf,
+	      struct text *ret);

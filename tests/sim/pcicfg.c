@@ -55,7 +55,8 @@ static void build_bridge(const struct device *dev, unsigned char *c)
 	memset(c + 0x10, 0, 0x30);
 	c[0x34] = CAP_PM;
 	c[0x18] = (unsigned char)(dev->bdf >> 8 & 0xff);
-	c[0x19] = c[0x1a] = dev->bus_behind;
+	c[0x19] = dev->bus_behind;
+	c[0x1a] = dev->bus_last;
 }
 
 static void build_pm(unsigned char *c)

@@ -116,20 +116,28 @@ int plan_refuses(const struct sim *sim, const struct node *n)
 	return o ? (int)o->ms : 0;
 }
 
+void plan_trace_line(struct sim *sim, const char *line)
+{
+	size_t i;
+
+	if (!sim->tracing)
+		return;
+	for (i = 0; i < sim->n_trace; i++)
+		if (!strcmp(sim->trace[i], line))
+			return;
+	sim->trace = xrealloc(sim->trace, sim->n_trace + 1, sizeof(*sim->trace));
+	sim->trace[sim->n_trace++] = xstrdup(line);
+}
+
 void plan_trace(struct sim *sim, const char *what, const struct node *n)
 {
 	struct text line = { 0 }, path = { 0 };
-	size_t i;
 
 	if (!sim->tracing || node_own(n))
 		return;
 	node_path(sim, n, &path);
 	text_add(&line, "%s %s", what, path.buf);
-	for (i = 0; i < sim->n_trace; i++)
-		if (!strcmp(sim->trace[i], line.buf))
-			return;
-	sim->trace = xrealloc(sim->trace, sim->n_trace + 1, sizeof(*sim->trace));
-	sim->trace[sim->n_trace++] = xstrdup(line.buf);
+	plan_trace_line(sim, line.buf);
 }
 
 void override_set(struct sim *sim, enum override_kind kind, const char *path,
@@ -165,6 +173,7 @@ void plan_free(struct sim *sim)
 		free(sim->trace[--sim->n_trace]);
 	free(sim->trace);
 	free(sim->next_dropped);
+	free(sim->renames);
 	free(sim->overrides);
 	free(sim->rules);
 }

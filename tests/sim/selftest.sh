@@ -458,7 +458,7 @@ is "$(w 1155 "$F/current_vgpu_type")$(cat "$F/current_vgpu_type")" ok1155 'a vGP
 is "$(cat "$F/creatable_vgpu_types")" '' '... makes the list empty'
 is "$(tail -n +2 "$(dev 0000:26:00.5)/nvidia/creatable_vgpu_types" | tr '\n' ,)" '1155  : NVIDIA L40S-24Q,1165  : NVIDIA L40S-24A,' 'others offer the same size'
 is "$(w 0x483 "$(dev 0000:26:00.5)/nvidia/current_vgpu_type")" 'Invalid argument' 'no hexadecimal'
-is "$(w 1155 "$F/current_vgpu_type")" 'Input/output error' 'an occupied VF refuses'
+is "$(w 1155 "$F/current_vgpu_type")" 'Device or resource busy' 'an occupied VF refuses'
 is "$(w 0 "$F/current_vgpu_type")$(cat "$F/current_vgpu_type")" ok0 'and gone'
 t 'no mdev_bus on such a host' fails exists "$sys/class/mdev_bus"
 stop

@@ -13,7 +13,9 @@
 #define PARAMS_SIZE 1024
 #define VF_OFFSET 4
 #define VF_STRIDE 1
-#define DRIVER_VERSION "550.163.02"
+#define DRIVER_VERSION "550.163.02" /* unless the host file says otherwise */
+#define VERSION_SIZE 32
+#define GIS_MAX 8
 
 enum framework {
 	FRAMEWORK_MDEV, /* the VFs are mdev parents of one instance each */
@@ -21,18 +23,57 @@ enum framework {
 	FRAMEWORK_PF,	/* the PF is the mdev parent, there are no VFs */
 };
 
+#define TYPE_NAME_SIZE 64
+#define GI_NAME_SIZE 16
+
 /* One vGPU type as a driver offers it. */
 struct vgpu_type {
 	unsigned id;
-	char name[64];
+	char name[TYPE_NAME_SIZE];
 	unsigned framebuffer_mib;
 	unsigned max_instance;
+	unsigned max_mixed;		/* per GPU in mixed-size mode, 0: none there */
+	char mig_profile[GI_NAME_SIZE]; /* "1g.10gb", "" where it is time-sliced */
 };
 
 struct type_table {
 	char name[32];
 	struct vgpu_type *types;
 	size_t n;
+};
+
+/* A kind of GPU instance, that is of part that MIG can make of a GPU. */
+struct gi_profile {
+	char name[GI_NAME_SIZE]; /* "1g.5gb", "1g.5gb+me" */
+	unsigned id;
+	char memory[8]; /* GiB */
+	unsigned sm, dec, enc, ce, jpeg, ofa;
+	unsigned size; /* memory slices */
+	unsigned starts[GIS_MAX], n_starts;
+};
+
+struct mig_table {
+	char name[32];
+	struct gi_profile *profiles;
+	size_t n;
+};
+
+/* A GPU instance. */
+struct gi {
+	const struct gi_profile *profile; /* NULL: there is none */
+	unsigned id, start;
+	const struct claim *user; /* the vGPU that has it, or NULL */
+	bool compute;		  /* it has a compute instance */
+};
+
+/* What one vGPU has of its GPU. */
+struct claim {
+	struct claim *next; /* of the same GPU */
+	bool held;
+	unsigned type;	/* index into the GPU's type table */
+	int placement;	/* mixed-size mode: its first unit, else -1 */
+	bool misplaced; /* its vgpu_params want a placement that cannot be had */
+	struct gi *gi;	/* MIG: where it is, else NULL */
 };
 
 enum object_kind { OBJECT_ROOT, OBJECT_DEVICE, OBJECT_MDEV, OBJECT_DRIVER };
@@ -76,7 +117,7 @@ struct device {
 	uint16_t vendor, device, subvendor, subdevice;
 	uint32_t class;
 	uint8_t revision;
-	uint8_t bus_behind; /* of a port */
+	uint8_t bus_behind, bus_last; /* of a port */
 	int numa;
 	struct root *root;
 	struct device *port; /* NULL for the ports themselves */
@@ -85,11 +126,12 @@ struct device {
 	char home[DRIVER_SIZE]; /* the driver it gets at boot, "" for none */
 	struct driver *driver;
 	char override[64];
-	struct mdev *mdevs;    /* its children */
-	bool unregistering;    /* the driver is leaving, waiting for its children */
-	unsigned current_type; /* FRAMEWORK_VFIO: index + 1 of the vGPU's type */
+	struct mdev *mdevs; /* its children */
+	bool unregistering; /* the driver is leaving, waiting for its children */
+	struct claim claim; /* FRAMEWORK_VFIO: of its vGPU */
 	char params[PARAMS_SIZE];
-	pid_t holder; /* pretended process that has its VFIO group open */
+	pid_t holder;	   /* pretended process that has its VFIO group open */
+	unsigned refusals; /* see enum release_mode */
 };
 
 enum mdev_state {
@@ -107,8 +149,8 @@ struct mdev {
 	struct mdev *sibling;
 	unsigned type; /* index into the GPU's type table */
 	enum mdev_state state;
-	bool reserved;	  /* counted in its GPU */
-	bool remove_gone; /* someone removed it before it was live */
+	struct claim claim; /* held from within its create */
+	bool remove_gone;   /* someone removed it before it was live */
 	bool busy;
 	char vm_name[128];
 	char params[PARAMS_SIZE];
@@ -125,7 +167,9 @@ struct gpu {
 	unsigned framebuffer_mib;
 	struct type_table *table;
 	char driver[DRIVER_SIZE];
-	enum framework framework;
+	enum framework framework, next_framework; /* the latter from the next boot on */
+	struct mig_table *mig;			  /* NULL: it knows no MIG */
+	bool mig_over_reboot;			  /* its MIG mode survives one */
 
 	struct device *pf;	     /* NULL while taken away */
 	struct device *vfs[VFS_MAX]; /* the first num_vfs; NULL where taken */
@@ -134,10 +178,14 @@ struct gpu {
 	unsigned num_vfs;
 	bool autoprobe;
 	char vf_driver[DRIVER_SIZE]; /* what its VFs were bound to at enabling */
-	unsigned n_used;	     /* vGPUs that exist */
-	unsigned used_mib;	     /* their framebuffer size, 0 if there are none */
-	bool sriov_busy;	     /* a change of num_vfs is under way */
-	bool lane_busy;		     /* a create is inside the driver */
+	struct claim *claims;
+	unsigned n_used;	  /* vGPUs that exist */
+	unsigned used_mib;	  /* framebuffer size of the first, 0 if there are none */
+	bool mixed;		  /* mixed-size mode */
+	bool mig_on, mig_pending; /* the mode, and the one that is wanted */
+	struct gi gis[GIS_MAX];
+	bool sriov_busy; /* a change of num_vfs is under way */
+	bool lane_busy;	 /* a create is inside the driver */
 	pthread_cond_t lane;
 	unsigned n_creating;
 	int lie; /* available_instances reads this, -1 for the truth */
@@ -151,6 +199,14 @@ struct device_conf {
 	uint32_t class;
 	int numa;
 	char driver[DRIVER_SIZE];
+};
+
+/* A port of a PCIe switch, from the host file. */
+struct bridge_conf {
+	uint32_t bdf, port;
+	uint16_t vendor, device;
+	uint8_t bus_first, bus_last; /* behind it */
+	int numa;
 };
 
 enum operation { OP_CREATE, OP_REMOVE, OP_SRIOV, OP_BIND, N_OPERATIONS };
@@ -184,6 +240,11 @@ struct override {
 	unsigned ms;
 };
 
+struct forgotten {
+	uint64_t dir;
+	char name[64];
+};
+
 enum counter {
 	COUNT_OPEN,
 	COUNT_READ,
@@ -204,7 +265,24 @@ enum counter {
 	COUNT_CREATE_FAILED,
 	COUNT_MAX_PARALLEL_CREATE,
 	COUNT_MAX_PARALLEL_PER_GPU,
+	COUNT_SMI,
 	N_COUNTERS,
+};
+
+/* What creatable_vgpu_types looks like. */
+enum spelling { SPELLING_HEADER, SPELLING_BARE, SPELLING_NAME_FIRST };
+
+/* When a VF that is in use lets go of its type. */
+enum release_mode {
+	RELEASE_STRICT, /* when it is no longer in use */
+	RELEASE_LAX,	/* also at the N+1st try */
+	RELEASE_LATE,	/* N tries after it was last in use */
+};
+
+enum smi_mode { SMI_NORMAL, SMI_FAIL, SMI_HANG, SMI_MISSING };
+
+struct rename {
+	char from[TYPE_NAME_SIZE], to[TYPE_NAME_SIZE];
 };
 
 enum manage_mode { MANAGE_NORMAL, MANAGE_NOOP, MANAGE_FAIL, MANAGE_UNBOUND, MANAGE_HANG };
@@ -224,12 +302,18 @@ struct sim {
 
 	/* from the host file */
 	char name[64];
+	char version[VERSION_SIZE], next_version[VERSION_SIZE];
+	bool has_smi; /* there is an nvidia-smi */
 	struct type_table *tables;
 	size_t n_tables;
+	struct mig_table *mig_tables;
+	size_t n_mig_tables;
 	struct gpu *gpus;
 	size_t n_gpus;
 	struct device_conf *confs;
 	size_t n_confs;
+	struct bridge_conf *bridges;
+	size_t n_bridges;
 
 	uint64_t next_serial;
 	struct htab by_serial, by_bdf, by_uuid;
@@ -248,9 +332,14 @@ struct sim {
 	unsigned type_offset, next_type_offset;
 	char **dropped, **next_dropped;
 	size_t n_dropped, n_next_dropped;
+	struct rename *renames; /* for the next boot */
+	size_t n_renames;
 	char vf_driver[DRIVER_SIZE];
 	bool raw_sriov, strict_newline;
-	int full_errno;
+	int full_errno; /* 0: as the framework has it */
+	enum spelling spelling;
+	enum release_mode release;
+	unsigned release_tries;
 	unsigned latency_ms, chunk; /* a read gives CHUNK bytes at most, 0: all */
 	bool tracing;
 	char **trace; /* what was asked for, once each */
@@ -264,12 +353,15 @@ struct sim {
 	enum manage_mode manage;
 	uint64_t manage_left; /* runs that still get it; UINT64_MAX: all */
 	bool manage_hangs;    /* until the next command about sriov-manage */
+	enum smi_mode smi;
+	uint64_t smi_left; /* as manage_left */
+	bool smi_hangs;
 	unsigned n_creating;
 	uint64_t counters[N_COUNTERS];
 
-	/* an entry that the kernel must look up anew after this command */
-	uint64_t forget_dir;
-	char forget_name[64];
+	/* entries that the kernel must look up anew after this command */
+	struct forgotten forget[4];
+	size_t n_forget;
 
 	/* below DIR */
 	int dir_fd;
@@ -285,6 +377,8 @@ bool hostfile_load(struct sim *sim, const char *path);
 /* Makes it N GPUs of VFS VFs each; 0 keeps what the file says. */
 void hostfile_resize(struct sim *sim, unsigned n, unsigned vfs);
 void hostfile_free(struct sim *sim);
+/* "mdev", "vfio" or "pf". */
+bool framework_parse(const char *name, enum framework *ret);
 
 /* --- model.c --- */
 
@@ -346,15 +440,52 @@ int driver_drivers_probe(struct sim *sim, const char *bdf);
 /* A write of TEXT to the sriov_numvfs of DEV, a PF. */
 int sriov_write(struct sim *sim, struct device *dev, const char *text);
 
-/* --- mdev.c --- */
+/* --- capacity.c --- */
 
 /* Is the type at INDEX of the table offered at present? */
 bool type_offered(const struct sim *sim, const struct type_table *table, unsigned index);
+/* How many more vGPUs of the type at INDEX can be made on DEV, a parent. */
+unsigned type_room(const struct device *dev, unsigned index);
+/* The same, or the lie that shall be told about it. */
+unsigned type_available(const struct device *dev, unsigned index);
+/* Has the VF its one vGPU, or is it making or losing it? */
+bool vf_occupied(const struct device *dev);
+/* The errno of a GPU without room. */
+int gpu_full_errno(const struct sim *sim, const struct gpu *gpu);
+/* Takes what a vGPU of TYPE needs, for which there must be room; gives it back. */
+void claim_take(struct gpu *gpu, struct claim *claim, unsigned type);
+void claim_give(struct gpu *gpu, struct claim *claim);
+/* Its vgpu_params are PARAMS from now on: they may name a placement. */
+void claim_params(const struct gpu *gpu, struct claim *claim, const char *params);
+/* Has GPU a mixed-size mode? */
+bool mixed_known(const struct gpu *gpu);
+/* In mixed-size mode a GPU is a row of units of 1 GB. A vGPU of TYPE takes so many ... */
+unsigned placement_size(const struct vgpu_type *type);
+/* ... from one of max_mixed places on. This is where the I-th begins. */
+unsigned placement_id(const struct gpu *gpu, const struct vgpu_type *type, unsigned i);
+/* Is there nothing but perhaps CLAIM in SIZE units from ID on? */
+bool placement_free(const struct gpu *gpu, unsigned id, unsigned size,
+		    const struct claim *claim);
+
+/* --- mig.c --- */
+
+/* How many more instances of PROFILE can be made. */
+unsigned gi_room(const struct gpu *gpu, const struct gi_profile *profile);
+/* Makes one, NULL when there is no room for it. */
+struct gi *gi_create(struct gpu *gpu, const struct gi_profile *profile);
+/* An instance of that name without a vGPU, or NULL. */
+struct gi *gi_idle(struct gpu *gpu, const char *profile);
+/* How many of them there are. */
+unsigned gi_count_idle(const struct gpu *gpu, const char *profile);
+/* What a GPU forgets when its VFs change: its mixed-size mode and its instances. */
+void gpu_modes_lost(struct gpu *gpu);
+
+/* --- mdev.c --- */
+
 /* Has DEV an mdev_supported_types directory? */
 bool mdev_parent(const struct device *dev);
 /* Has DEV the nvidia directory of the vendor-specific framework? */
 bool vfio_parent(const struct device *dev);
-unsigned type_available(const struct device *dev, unsigned index);
 struct mdev *mdev_find(const struct sim *sim, const char *uuid);
 /* The writes to create and remove: LEN bytes at TEXT. */
 int mdev_create(struct sim *sim, struct device *dev, unsigned type, const char *text,
@@ -365,8 +496,21 @@ void mdev_del(struct sim *sim, struct mdev *mdev);
 /* Starts or ends the pretended use of MDEV by a virtual machine. */
 void mdev_busy(struct sim *sim, struct mdev *mdev, const char *vm);
 void mdev_idle(struct sim *sim, struct mdev *mdev);
+/* Around every create, of either framework; returns R. */
+void create_begins(struct sim *sim, struct gpu *gpu);
+int create_ends(struct sim *sim, struct gpu *gpu, int r);
+/* The driver's attention, which is given per GPU to one at a time. False after a reboot.
+ */
+bool lane_enter(struct sim *sim, struct gpu *gpu);
+void lane_leave(struct gpu *gpu);
+
+/* --- vfio.c --- */
+
 /* A write to current_vgpu_type. */
 int vfio_set_type(struct sim *sim, struct device *dev, const char *text);
+/* The VF has a user, or no longer. */
+void vfio_hold(struct sim *sim, struct device *dev);
+void vfio_let_go(struct sim *sim, struct device *dev);
 /* The driver leaves DEV: its vGPU goes with it. */
 void vfio_clear(struct device *dev);
 
@@ -391,7 +535,8 @@ enum rule_kind { RULE_FAIL, RULE_DELAY, RULE_VANISH };
 void plan_drop_rules(struct sim *sim, enum rule_kind kind);
 /* The errno that any use of the node is refused with, 0 for none. */
 int plan_refuses(const struct sim *sim, const struct node *n);
-/* Keeps in mind, if asked to, that somebody does WHAT to the node. */
+/* Keeps LINE in mind, if asked to; or that somebody does WHAT to the node. */
+void plan_trace_line(struct sim *sim, const char *line);
 void plan_trace(struct sim *sim, const char *what, const struct node *n);
 /* The override of that kind for PATH, or NULL. */
 const struct override *override_find(const struct sim *sim, enum override_kind kind,
@@ -402,6 +547,17 @@ void override_set(struct sim *sim, enum override_kind kind, const char *path,
 void plan_free(struct sim *sim);
 /* What this run of sriov-manage shall do: takes one run from the plan. */
 const char *manage_next(struct sim *sim);
+
+/* --- attr.c --- */
+
+/* What a type can show on screens. */
+struct display {
+	unsigned heads, frl, width, height;
+};
+
+void type_display(const struct vgpu_type *type, struct display *ret);
+/* The letter of its series, NUL if its name has none. */
+char type_series(const struct vgpu_type *type);
 
 /* --- pcicfg.c --- */
 
@@ -419,6 +575,8 @@ bool control_run(struct sim *sim, const char *line, struct reply *ret);
 /* Makes the plain files below DIR; a reboot renews some. */
 bool disk_start(struct sim *sim);
 void disk_boot(struct sim *sim);
+/* Makes nvidia-smi, or takes it away. */
+bool disk_smi(struct sim *sim);
 /* Takes them away, also those of a simulator that did not end well. */
 void disk_clean(int dir_fd);
 /* A process that has /dev/vfio/GROUP open appears below DIR/proc. */

@@ -22,6 +22,8 @@ static const struct {
 	[FIXED_CONTROL] = { "control", FIXED_SIM, S_IFREG | 0600 },
 	[FIXED_MANAGE] = { "sriov-manage", FIXED_SIM, RO },
 	[FIXED_HANG] = { "hang", FIXED_SIM, RO },
+	[FIXED_SMI] = { "nvidia-smi", FIXED_SIM, S_IFREG | 0600 },
+	[FIXED_SMI_HANG] = { "nvidia-smi-hang", FIXED_SIM, RO },
 	[FIXED_BUS] = { "bus", FIXED_ROOT, DIR_MODE },
 	[FIXED_PCI] = { "pci", FIXED_BUS, DIR_MODE },
 	[FIXED_PCI_DEVICES] = { "devices", FIXED_PCI, DIR_MODE },
@@ -96,6 +98,8 @@ static const struct {
 	[LEAF_VM_NAME] = { "vm_name", RO },
 	[LEAF_CREATABLE] = { "creatable_vgpu_types", RO },
 	[LEAF_CURRENT] = { "current_vgpu_type", RW },
+	[LEAF_PLACEMENT] = { "placement_id", RO },
+	[LEAF_INSTANCE] = { "gpu_instance_id", RO },
 	[LEAF_BIND] = { "bind", WO },
 	[LEAF_UNBIND] = { "unbind", WO },
 	[LEAF_NEW_ID] = { "new_id", WO },
@@ -119,7 +123,8 @@ static const enum leaf type_leaves[] = {
 	LEAF_CREATE, LEAF_NAME, LEAF_DESCRIPTION, LEAF_AVAILABLE, LEAF_API, LEAF_NONE,
 };
 static const enum leaf vfio_leaves[] = {
-	LEAF_CREATABLE, LEAF_CURRENT, LEAF_PARAMS, LEAF_NONE,
+	LEAF_CREATABLE, LEAF_CURRENT, LEAF_PARAMS, LEAF_PLACEMENT, LEAF_INSTANCE,
+	LEAF_NONE,
 };
 static const enum leaf group_leaves[] = { LEAF_GROUP_TYPE, LEAF_GROUP_REGIONS, LEAF_NONE };
 static const enum leaf mdev_leaves[] = {
@@ -306,7 +311,7 @@ bool node_get(const struct sim *sim, uint64_t ino, struct node *ret)
 bool node_permanent(const struct node *n)
 {
 	if (n->fixed)
-		return n->fixed != FIXED_MANAGE && n->fixed != FIXED_HANG;
+		return n->fixed < FIXED_MANAGE || n->fixed > FIXED_SMI_HANG;
 	if (n->sub || n->leaf)
 		return false;
 	return n->obj->kind == OBJECT_ROOT || n->obj->kind == OBJECT_DRIVER ||
@@ -315,7 +320,7 @@ bool node_permanent(const struct node *n)
 
 bool node_own(const struct node *n)
 {
-	return n->fixed >= FIXED_SIM && n->fixed <= FIXED_HANG;
+	return n->fixed >= FIXED_SIM && n->fixed <= FIXED_SMI_HANG;
 }
 
 /* --- names and paths --- */
