@@ -161,6 +161,43 @@ static void the_end_of_what_it_said_is_kept(void **state)
 	assert_string_equal(result.output + strlen(result.output) - 10, "\n2998\n2999");
 }
 
+static void all_that_it_said_on_stdout_is_read_up_to_a_bound(void **state)
+{
+	static const struct {
+		const char *script;
+		int want, status;
+		const char *said, *errors;
+	} cases[] = {
+		{ "printf 'one\\n\\n'; echo two >&2; exit 3", 0, 3, "one\n\n", "two" },
+		{ "", 0, 0, "", "" },
+		{ "printf 0123456789012345", 0, 0, "0123456789012345", "" },
+		{ "printf 01234567890123456", -EFBIG, 0, NULL, "" },
+		{ "exec yes", -EFBIG, 128 + SIGXFSZ, NULL, "" },
+		{ "printf 'a\\000b'", -EPROTO, 0, NULL, "" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
+		char *copy = strdup(cases[i].script), *said = NULL;
+		char *argv[] = { sh, dash_c, copy, NULL };
+		struct program_result result = { .status = -1 };
+		struct error err;
+
+		check_case(cases[i].script,
+			   program_read(sh, argv, -1, clock_monotonic_ms() + SOON, 16,
+					&result, &said, &err) == cases[i].want);
+		check_case(cases[i].script, result.status == cases[i].status);
+		assert_string_equal(result.output, cases[i].errors);
+		if (cases[i].said)
+			assert_string_equal(said, cases[i].said);
+		else
+			assert_null(said);
+		free(said);
+		free(copy);
+	}
+}
+
 /* Waits up to five seconds for a file to appear. */
 static bool appears(int dirfd, const char *name)
 {
@@ -293,6 +330,7 @@ int main(void)
 			it_has_a_session_of_its_own_and_no_blocked_or_ignored_signals),
 		cmocka_unit_test(the_status_is_that_of_a_shell),
 		cmocka_unit_test(the_end_of_what_it_said_is_kept),
+		cmocka_unit_test(all_that_it_said_on_stdout_is_read_up_to_a_bound),
 		on_tree(past_its_deadline_it_is_left_running_with_its_lock_and_never_signalled),
 		cmocka_unit_test(a_deadline_that_has_passed_before_is_no_endless_wait),
 		on_tree(only_a_program_that_root_or_the_caller_keeps_is_trusted),
