@@ -229,6 +229,20 @@ void host_tree_remove(const char *root)
 		(void)nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+char *tests_text(const char *name)
+{
+	char path[PATH_MAX], *text = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", TESTS_DIR, name);
+	file = fopen(path, "r");
+	if (!file || getdelim(&text, &room, '\0', file) < 0)
+		fail_msg("read %s: %s", path, strerror(errno));
+	(void)fclose(file);
+	return text;
+}
+
 int tree_setup(void **state)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));

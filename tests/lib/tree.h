@@ -37,6 +37,9 @@ void host_tree_dir(const char *root, const char *path);
 /* Removes ROOT and what is in it; "" is fine. */
 void host_tree_remove(const char *root);
 
+/* What the file NAME of the tests' directory holds. The caller frees it. */
+char *tests_text(const char *name);
+
 /* A root for one test, by cmocka's setup and teardown: *STATE is a struct tree. */
 struct tree {
 	int fd;
