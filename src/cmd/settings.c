@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libconfig.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,15 +66,16 @@ static int set_policy(struct settings *settings, const char *file, config_settin
 	return 0;
 }
 
-static int set_path(struct settings *settings, const char *file, config_setting_t *s,
+static int set_path(char path[PATH_MAX], const char *file, config_setting_t *s,
 		    struct error *err)
 {
 	const char *text = config_setting_get_string(s);
+	char why[64];
 
-	if (!text || text[0] != '/' ||
-	    !text_copy(settings->sriov_manage, sizeof(settings->sriov_manage), text))
-		return refuse(err, file, config_setting_source_line(s),
-			      "sriov_manage is an absolute path in quotes, not ",
+	(void)snprintf(why, sizeof(why), "%s is an absolute path in quotes, not ",
+		       config_setting_name(s));
+	if (!text || text[0] != '/' || !text_copy(path, PATH_MAX, text))
+		return refuse(err, file, config_setting_source_line(s), why,
 			      text ? text : "this");
 	return 0;
 }
@@ -130,7 +132,9 @@ static int set_key(struct settings *settings, const char *file, config_setting_t
 	if (!strcmp(name, "policy"))
 		return set_policy(settings, file, s, err);
 	if (!strcmp(name, "sriov_manage"))
-		return set_path(settings, file, s, err);
+		return set_path(settings->sriov_manage, file, s, err);
+	if (!strcmp(name, "nvidia_smi"))
+		return set_path(settings->nvidia_smi, file, s, err);
 	number = number_of(settings, name, &max);
 	if (number)
 		return set_number(number, max, file, s, err);
@@ -219,6 +223,8 @@ void settings_defaults(struct settings *settings)
 				       .creates_per_gpu = 1 };
 	(void)text_copy(settings->sriov_manage, sizeof(settings->sriov_manage),
 			"/usr/lib/nvidia/sriov-manage");
+	(void)text_copy(settings->nvidia_smi, sizeof(settings->nvidia_smi),
+			"/usr/bin/nvidia-smi");
 }
 
 void settings_free(struct settings *settings)

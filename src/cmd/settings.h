@@ -13,6 +13,7 @@ struct settings {
 	size_t n_exclude_gpus;
 	enum policy policy;
 	char sriov_manage[PATH_MAX]; /* below the root */
+	char nvidia_smi[PATH_MAX];   /* likewise */
 	uint32_t timeout_s, sriov_timeout_s;
 	/* at boot, for each step a GPU waits for, without any progress of it */
 	uint32_t wait_s[READY_STEPS];

@@ -163,6 +163,8 @@ bad_config 2 1 'an include, indented' '  @include "other.conf"\n'
 bad_config 2 1 'an address that is none' 'exclude_gpus = [ "e8" ];\n'
 bad_config 2 1 'a list that is none' 'exclude_gpus = "0000:e8:00.0";\n'
 bad_config 2 1 'a relative helper' 'sriov_manage = "sriov-manage";\n'
+bad_config 2 1 'a relative nvidia-smi' 'nvidia_smi = "nvidia-smi";\n'
+bad_config 2 1 'a number for nvidia-smi' 'nvidia_smi = 1;\n'
 bad_config 2 1 'a group' 'timeout = { seconds = 3; };\n'
 config 'policy = "depth";\n\0timeout = 1;\n'
 bad 2 'config: a NUL byte' gpus

@@ -17,6 +17,8 @@ static void check_ranges(const struct settings *s)
 	must_hold(s->policy == POLICY_BREADTH || s->policy == POLICY_DEPTH);
 	must_hold(s->sriov_manage[0] == '/' &&
 		  memchr(s->sriov_manage, 0, sizeof(s->sriov_manage)));
+	must_hold(s->nvidia_smi[0] == '/' &&
+		  memchr(s->nvidia_smi, 0, sizeof(s->nvidia_smi)));
 	must_hold(s->timeout_s >= 1 && s->timeout_s <= 86400);
 	must_hold(s->sriov_timeout_s >= 1 && s->sriov_timeout_s <= 86400);
 	must_hold(s->wait_no_driver_s >= 1 && s->wait_no_driver_s <= 86400);
@@ -38,9 +40,19 @@ static void check_equal(const struct settings *a, const struct settings *b)
 	must_hold(!memcmp(a->wait_s, b->wait_s, sizeof(a->wait_s)));
 	must_hold(a->creates_per_gpu == b->creates_per_gpu);
 	must_hold(!strcmp(a->sriov_manage, b->sriov_manage));
+	must_hold(!strcmp(a->nvidia_smi, b->nvidia_smi));
 	must_hold(a->n_exclude_gpus == b->n_exclude_gpus);
 	for (i = 0; i < a->n_exclude_gpus; i++)
 		must_hold(bdf_equal(&a->exclude_gpus[i], &b->exclude_gpus[i]));
+}
+
+/* Whatever PATH holds, by numbers. */
+static void print_path(FILE *out, const char *key, const char *path)
+{
+	fprintf(out, "%s = \"", key);
+	for (; *path; path++)
+		fprintf(out, "\\x%02x", (unsigned)(unsigned char)*path);
+	fprintf(out, "\";\n");
 }
 
 /* A file that sets all of S. The caller frees it. */
@@ -56,11 +68,11 @@ static char *format(const struct settings *s)
 	for (i = 0; i < s->n_exclude_gpus; i++)
 		fprintf(out, "%s\"%s\"", i ? ", " : "",
 			bdf_format(&s->exclude_gpus[i], name));
-	fprintf(out, ");\nsriov_manage = \"");
-	for (i = 0; s->sriov_manage[i]; i++)
-		fprintf(out, "\\x%02x", (unsigned)(unsigned char)s->sriov_manage[i]);
-	fprintf(out, "\";\ntimeout = %u;\nsriov_timeout: %u\nwait_driver = %u\n",
-		s->timeout_s, s->sriov_timeout_s, s->wait_s[READY_DRIVER]);
+	fprintf(out, ");\n");
+	print_path(out, "sriov_manage", s->sriov_manage);
+	print_path(out, "nvidia_smi", s->nvidia_smi);
+	fprintf(out, "timeout = %u;\nsriov_timeout: %u\nwait_driver = %u\n", s->timeout_s,
+		s->sriov_timeout_s, s->wait_s[READY_DRIVER]);
 	fprintf(out, "wait_no_driver = %u;\nwait_vfs = %u;\nwait_types = 0x%x;\n",
 		s->wait_no_driver_s, s->wait_s[READY_VFS], s->wait_s[READY_TYPES]);
 	fprintf(out, "creates_per_gpu = %u;\n", s->creates_per_gpu);
