@@ -31,6 +31,9 @@
 	X(resolve)                                                                       \
 	X(since)                                                                         \
 	X(settings)                                                                      \
+	X(smi_mig)                                                                       \
+	X(smi_query)                                                                     \
+	X(smi_types)                                                                     \
 	X(sysfs)                                                                         \
 	X(text)                                                                          \
 	X(uuid)                                                                          \
