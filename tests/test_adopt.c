@@ -61,7 +61,7 @@ static void make_vfio(struct host *host, struct live_vgpu *live)
 
 static void move_to_pf(struct host *host, struct live_vgpu *live)
 {
-	live->vf = -1;
+	live->at = -1;
 	live->parent = host->gpus[live->gpu].bdf;
 }
 

@@ -68,9 +68,9 @@ static const char *place(struct scene *s, struct alloc_request r, char buf[16])
 	if (!alloc_place(s->host, &s->usage, &r, &p))
 		return "none";
 	assert_string_equal(p.type->profile, fake_type(r.profile)->profile);
-	assert_int_equal(s->host->vfs[p.vf].gpu, p.gpu);
+	assert_int_equal(s->host->parents[p.at].gpu, p.gpu);
 	alloc_take(s->host, &s->usage, &p);
-	(void)snprintf(buf, 16, "%zu/%u", p.gpu, s->host->vfs[p.vf].index);
+	(void)snprintf(buf, 16, "%zu/%u", p.gpu, s->host->parents[p.at].index);
 	return buf;
 }
 
@@ -141,23 +141,23 @@ static void close_gpu_unbound(struct scene *s)
 
 static void close_gpu_vfs_off(struct scene *s)
 {
-	s->host->gpus[0].n_vfs = s->host->n_vfs = 0;
+	s->host->gpus[0].n_parents = s->host->n_parents = 0;
 }
 
 static void close_gpu_no_types(struct scene *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->host->n_vfs; i++)
-		s->host->vfs[i].framework = FRAMEWORK_NONE;
+	for (i = 0; i < s->host->n_parents; i++)
+		s->host->parents[i].framework = FRAMEWORK_NONE;
 }
 
 static void close_gpu_vfio(struct scene *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->host->n_vfs; i++)
-		s->host->vfs[i].framework = FRAMEWORK_VFIO;
+	for (i = 0; i < s->host->n_parents; i++)
+		s->host->parents[i].framework = FRAMEWORK_VFIO;
 }
 
 static void close_gpu_no_catalog(struct scene *s)
@@ -185,7 +185,7 @@ static void close_gpu_no_maximum(struct scene *s)
 static void close_gpu_parent(struct scene *s)
 {
 	s->host->gpus[0].is_parent = true;
-	s->host->gpus[0].n_vfs = s->host->gpus[0].total_vfs = 0;
+	s->host->gpus[0].n_parents = s->host->gpus[0].total_vfs = 0;
 }
 
 static void close_gpu_driver(struct scene *s)
@@ -315,7 +315,7 @@ static void vfs_run_out_before_instances_do(void **state)
 
 	(void)state;
 	open_scene(&s, 1, 4);
-	s.host->vfs[3].framework = FRAMEWORK_NONE;
+	s.host->parents[3].framework = FRAMEWORK_NONE;
 	fake_live(s.host, 1, 0, 0, "A40-1Q");
 	count(&s);
 	assert_room(&s, 0, "A40-1Q", 2, LIMIT_NO_FREE_VF);
@@ -369,7 +369,7 @@ static void a_saved_vgpu_that_is_live_counts_once(void **state)
 	save(&s, fake_saved(1, 0, 0, "A40-24A", SAVED_ACTIVE));
 	count(&s);
 	assert_room(&s, 0, "A40-24A", 1, LIMIT_MAX_INSTANCE);
-	assert_int_equal(s.gpus[0].n_free_vfs, 7);
+	assert_int_equal(s.gpus[0].n_free, 7);
 	host_free(s.host);
 }
 
@@ -384,8 +384,8 @@ static void live_on_another_vf_it_counts_once_and_keeps_both_vfs(void **state)
 	count(&s);
 	assert_room(&s, 0, "A40-24A", 2, LIMIT_MAX_INSTANCE);
 	assert_room(&s, 1, "A40-24A", 1, LIMIT_MAX_INSTANCE);
-	assert_int_equal(s.gpus[0].n_free_vfs, 7);
-	assert_int_equal(s.gpus[1].n_free_vfs, 7);
+	assert_int_equal(s.gpus[0].n_free, 7);
+	assert_int_equal(s.gpus[1].n_free, 7);
 	host_free(s.host);
 }
 
@@ -480,7 +480,7 @@ static void a_vf_without_mdev_types_is_no_room(void **state)
 
 	(void)state;
 	open_scene(&s, 1, 2);
-	s.host->vfs[1].framework = FRAMEWORK_VFIO;
+	s.host->parents[1].framework = FRAMEWORK_VFIO;
 	count(&s);
 	assert_int_equal(room(&s, 0, "A40-4Q", &limit), 1);
 	assert_string_equal(place(&s, request("A40-4Q", POLICY_BREADTH), buf), "0/0");
@@ -499,14 +499,14 @@ static void fill_at_random(struct scene *s, uint32_t *seed)
 	for (i = 0; i < s->host->n_gpus; i++)
 		if (!random_below(seed, 8))
 			s->host->gpus[i].excluded = true;
-	for (i = 0; i < s->host->n_vfs; i++) {
-		const struct vf *vf = &s->host->vfs[i];
+	for (i = 0; i < s->host->n_parents; i++) {
+		const struct parent *vf = &s->host->parents[i];
 		const char *profile =
 			profiles[random_below(seed, 2) ? 1 : random_below(seed, 5)];
 		uint32_t dice = random_below(seed, 10);
 
 		if (dice == 0)
-			s->host->vfs[i].framework = FRAMEWORK_NONE;
+			s->host->parents[i].framework = FRAMEWORK_NONE;
 		if (dice == 1 || dice == 2)
 			fake_live(s->host, ++n, vf->gpu, (int)vf->index, profile);
 		if ((dice == 2 || dice == 3) && s->n_saved < ARRAY_SIZE_OF(s->saved))
@@ -538,9 +538,9 @@ static void capacity_is_how_many_can_be_placed_one_after_the_other(void **state)
 		for (i = 0; i < s.host->n_gpus; i++)
 			want += room(&s, i, r.profile, &limit);
 		while (got <= want && alloc_place(s.host, &s.usage, &r, &p)) {
-			if (taken[p.vf])
-				fail_msg("seed %u: VF %zu given twice", seed, p.vf);
-			taken[p.vf] = true;
+			if (taken[p.at])
+				fail_msg("seed %u: VF %zu given twice", seed, p.at);
+			taken[p.at] = true;
 			alloc_take(s.host, &s.usage, &p);
 			got++;
 		}

@@ -111,20 +111,20 @@ static void live_and_stuck(struct scene *s)
 	fake_live(s->host, 1, 0, 2, "A40-4Q")->stuck = true;
 }
 
-static void vf_taken(struct scene *s)
+static void taken(struct scene *s)
 {
 	fake_live(s->host, 99, 0, 2, "A40-4A");
 }
 
 static void vf_shows_no_types(struct scene *s)
 {
-	s->host->vfs[2].framework = FRAMEWORK_NONE;
+	s->host->parents[2].framework = FRAMEWORK_NONE;
 }
 
 static void vf_gone(struct scene *s)
 {
 	/* three VFs are left, and the record names the fourth of them */
-	s->host->n_vfs = s->host->gpus[0].n_vfs = 2;
+	s->host->n_parents = s->host->gpus[0].n_parents = 2;
 	s->host->n_gpus = 1;
 }
 
@@ -181,7 +181,7 @@ static void no_catalog(struct scene *s)
 
 static void gpu_absent(struct scene *s)
 {
-	s->host->n_gpus = s->host->n_vfs = 0;
+	s->host->n_gpus = s->host->n_parents = 0;
 }
 
 static void no_driver(struct scene *s)
@@ -207,7 +207,7 @@ static void excluded_and_live(struct scene *s)
 
 static void vfs_off(struct scene *s)
 {
-	s->host->n_vfs = s->host->gpus[0].n_vfs = 0;
+	s->host->n_parents = s->host->gpus[0].n_parents = 0;
 	s->host->n_gpus = 1;
 }
 
@@ -222,7 +222,7 @@ static void no_types(struct scene *s)
 	size_t i;
 
 	for (i = 0; i < 4; i++)
-		s->host->vfs[i].framework = FRAMEWORK_NONE;
+		s->host->parents[i].framework = FRAMEWORK_NONE;
 }
 
 static void vendor_vfio(struct scene *s)
@@ -230,7 +230,7 @@ static void vendor_vfio(struct scene *s)
 	size_t i;
 
 	for (i = 0; i < 4; i++)
-		s->host->vfs[i].framework = FRAMEWORK_VFIO;
+		s->host->parents[i].framework = FRAMEWORK_VFIO;
 }
 
 static void at_work(struct scene *s)
@@ -304,7 +304,7 @@ static const struct row {
 	{ foreign_of_unknown_size, A, STATE_MISSING, ACTION_CREATE, REASON_NONE, 2 },
 	{ own_of_another_size, A, STATE_MISSING, ACTION_CREATE, REASON_NONE, 2 },
 	{ other_size_on_another_gpu, A, STATE_MISSING, ACTION_CREATE, REASON_NONE, 2 },
-	{ vf_taken, A, STATE_MISSING, ACTION_MOVE, REASON_VF_TAKEN, 0 },
+	{ taken, A, STATE_MISSING, ACTION_MOVE, REASON_VF_TAKEN, 0 },
 	{ vf_shows_no_types, A, STATE_MISSING, ACTION_MOVE, REASON_VF_GONE, 0 },
 	{ vf_gone, A, STATE_MISSING, ACTION_MOVE, REASON_VF_GONE, 0 },
 	{ no_vf_free, A, STATE_MISSING, ACTION_REPORT, REASON_NO_FREE_VF, -1 },
@@ -335,7 +335,7 @@ static const struct row {
 	{ at_work_and_stuck, R, STATE_STUCK, ACTION_REPORT, REASON_STUCK, 2 },
 	{ at_work_and_awaited, R, STATE_REMOVING, ACTION_NONE, REASON_IN_PROGRESS, -1 },
 	{ missing, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
-	{ vf_taken, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
+	{ taken, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ gpu_absent, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ not_offered, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
 	{ vfs_off, S, STATE_STOPPED, ACTION_NONE, REASON_NONE, -1 },
@@ -374,20 +374,20 @@ static void every_row_of_the_reconcile_table_holds(void **state)
 
 		open_scene(&s, 2, 4);
 		n_gpus = s.host->n_gpus;
-		n_vfs = s.host->n_vfs;
+		n_vfs = s.host->n_parents;
 		save(&s, fake_saved(1, 0, 2, "A40-4Q", row->saved));
 		row->arrange(&s);
 		judge(&s);
 		v = verdict(&s, 1);
 		if (v->state != row->state || v->action != row->action ||
-		    v->reason != row->reason || v->vf != row->vf)
+		    v->reason != row->reason || v->at != row->vf)
 			fail_msg(
 				"row %zu: %s, %s, reason %d, VF %d; want %s, %s, %d, %d",
 				i, vgpu_state_name(v->state), plan_action_name(v->action),
-				(int)v->reason, v->vf, vgpu_state_name(row->state),
+				(int)v->reason, v->at, vgpu_state_name(row->state),
 				plan_action_name(row->action), (int)row->reason, row->vf);
 		s.host->n_gpus = n_gpus; /* for host_free() */
-		s.host->n_vfs = n_vfs;
+		s.host->n_parents = n_vfs;
 		host_free(s.host);
 	}
 }
@@ -499,7 +499,7 @@ static void vfs_are_wanted_by_a_wish_or_by_a_record_and_never_forced(void **stat
 		gpu = &s.host->gpus[0];
 		cases[i].arrange(&s);
 		if (cases[i].arrange != missing)
-			gpu->n_vfs = 0;
+			gpu->n_parents = 0;
 		if (cases[i].saved_vf > -2)
 			save(&s, fake_saved(1, 0, cases[i].saved_vf, "A40-4Q",
 					    cases[i].saved));

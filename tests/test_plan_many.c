@@ -67,7 +67,7 @@ static void apply(struct scene *s)
 		if (v->action == ACTION_FORGET)
 			continue;
 		if (v->action != ACTION_NONE && v->action != ACTION_REPORT) {
-			const struct vf *vf = &s->host->vfs[v->vf];
+			const struct parent *vf = &s->host->parents[v->at];
 			uint32_t n = (uint32_t)saved->row - 1;
 
 			if (!host_find_live(s->host, saved->uuid))
@@ -123,10 +123,10 @@ static void whoever_can_have_its_own_vf_gets_it_before_anybody_moves(void **stat
 	save(&s, fake_saved(3, 0, 2, "A40-4Q", SAVED_CREATING));
 	judge(&s);
 	assert_int_equal(verdict(&s, 1)->action, ACTION_MOVE);
-	assert_int_equal(verdict(&s, 1)->vf, 3);
+	assert_int_equal(verdict(&s, 1)->at, 3);
 	assert_int_equal(verdict(&s, 2)->action, ACTION_CREATE);
-	assert_int_equal(verdict(&s, 2)->vf, 1);
-	assert_int_equal(verdict(&s, 3)->vf, 2);
+	assert_int_equal(verdict(&s, 2)->at, 1);
+	assert_int_equal(verdict(&s, 3)->at, 2);
 	host_free(s.host);
 }
 
@@ -142,7 +142,7 @@ static void of_two_that_must_move_the_one_without_a_vf_left_is_reported(void **s
 	save(&s, fake_saved(2, 0, 1, "A40-4Q", SAVED_ACTIVE));
 	judge(&s);
 	assert_int_equal(verdict(&s, 1)->action, ACTION_MOVE);
-	assert_int_equal(verdict(&s, 1)->vf, 2);
+	assert_int_equal(verdict(&s, 1)->at, 2);
 	assert_int_equal(verdict(&s, 2)->action, ACTION_REPORT);
 	assert_int_equal(verdict(&s, 2)->reason, REASON_NO_FREE_VF);
 	host_free(s.host);
@@ -176,7 +176,7 @@ static void three_that_changed_places_are_all_adopted(void **state)
 	judge(&s);
 	for (n = 0; n < 3; n++) {
 		assert_int_equal(verdict(&s, n)->action, ACTION_ADOPT_VF);
-		assert_int_equal(verdict(&s, n)->vf, at[n]);
+		assert_int_equal(verdict(&s, n)->at, at[n]);
 	}
 	apply(&s);
 	assert_nothing_left_to_do(&s);
@@ -197,7 +197,7 @@ static void a_stopped_one_and_one_being_made_keep_their_vfs(void **state)
 	save(&s, fake_saved(3, 0, 2, "A40-4Q", SAVED_CREATING))->in_progress = true;
 	judge(&s);
 	assert_int_equal(verdict(&s, 1)->action, ACTION_MOVE);
-	assert_int_equal(verdict(&s, 1)->vf, 3);
+	assert_int_equal(verdict(&s, 1)->at, 3);
 	host_free(s.host);
 }
 
@@ -219,7 +219,7 @@ static void a_stopped_one_that_lives_keeps_its_vf_and_the_one_it_lives_on(void *
 	assert_int_equal(verdict(&s, 2)->state, STATE_STOPPED);
 	assert_int_equal(verdict(&s, 2)->action, ACTION_REPORT);
 	assert_int_equal(verdict(&s, 3)->action, ACTION_NONE);
-	assert_int_equal(verdict(&s, 1)->vf, 4);
+	assert_int_equal(verdict(&s, 1)->at, 4);
 	apply(&s);
 	assert_nothing_left_to_do(&s);
 	assert_one_record_per_vf(&s);
@@ -238,7 +238,7 @@ static void nobody_moves_to_a_vf_that_a_reported_record_names(void **state)
 	strcpy(save(&s, fake_saved(2, 0, 1, "A40-4Q", SAVED_ACTIVE))->profile, "A40-9Q");
 	judge(&s);
 	assert_int_equal(verdict(&s, 2)->reason, REASON_NOT_OFFERED);
-	assert_int_equal(verdict(&s, 1)->vf, 2);
+	assert_int_equal(verdict(&s, 1)->at, 2);
 	apply(&s);
 	assert_nothing_left_to_do(&s);
 	assert_one_record_per_vf(&s);
@@ -258,7 +258,7 @@ static void nobody_moves_to_a_vf_that_the_record_of_a_conflict_names(void **stat
 	save(&s, fake_saved(2, 0, 1, "A40-4Q", SAVED_ACTIVE));
 	judge(&s);
 	assert_int_equal(verdict(&s, 2)->reason, REASON_OTHER_PROFILE);
-	assert_int_equal(verdict(&s, 1)->vf, 3);
+	assert_int_equal(verdict(&s, 1)->at, 3);
 	apply(&s);
 	assert_nothing_left_to_do(&s);
 	assert_one_record_per_vf(&s);
@@ -298,9 +298,9 @@ static void arrange_host(struct scene *s, uint32_t *seed)
 			strcpy(gpu->driver, drivers[random_below(seed, 5)]);
 		gpu->excluded = !random_below(seed, 10);
 	}
-	for (i = 0; i < s->host->n_vfs; i++)
+	for (i = 0; i < s->host->n_parents; i++)
 		if (!random_below(seed, 8))
-			s->host->vfs[i].framework = FRAMEWORK_NONE;
+			s->host->parents[i].framework = FRAMEWORK_NONE;
 }
 
 /* A record on each VF, or none, and perhaps its vGPU, on that VF or, if STRAYING,
@@ -313,14 +313,14 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 	bool live_on[MAX_VFS] = { false };
 	uint32_t n;
 
-	for (n = 0; n < host->n_vfs; n++) {
-		const struct vf *home = &host->vfs[n];
+	for (n = 0; n < host->n_parents; n++) {
+		const struct parent *home = &host->parents[n];
 		const char *profile = profiles[random_below(seed, 5)];
 		struct saved_vgpu *saved = NULL;
 		uint32_t at = n;
 
 		if (straying && !random_below(seed, 3))
-			at = random_below(seed, (uint32_t)host->n_vfs);
+			at = random_below(seed, (uint32_t)host->n_parents);
 		if (random_below(seed, 3)) {
 			saved = save(s,
 				     fake_saved(n, home->gpu, (int)home->index, profile,
@@ -330,7 +330,7 @@ static void arrange_vgpus(struct scene *s, uint32_t *seed, bool straying)
 			saved->attended = saved->in_progress && random_below(seed, 2);
 		}
 		if (!live_on[at] && random_below(seed, 2)) {
-			const struct vf *vf = &host->vfs[at];
+			const struct parent *vf = &host->parents[at];
 
 			live_on[at] = true;
 			fake_live(s->host, n, vf->gpu, (int)vf->index,
@@ -376,13 +376,14 @@ static void assert_sane(struct scene *s, const bool *live_on)
 				 plan_action_name(v->action));
 		if (!makes)
 			continue;
-		if (v->vf < 0 || live_on[v->vf] || given[v->vf])
+		if (v->at < 0 || live_on[v->at] || given[v->at])
 			fail_msg("seed %u: %s would be made on VF %d, which is taken",
-				 s->seed, saved->uuid, v->vf);
-		given[v->vf] = true;
-		if (s->host->vfs[v->vf].framework != FRAMEWORK_MDEV ||
-		    !bdf_equal(&s->host->gpus[s->host->vfs[v->vf].gpu].bdf, &saved->gpu))
-			fail_msg("seed %u: VF %d is not for %s", s->seed, v->vf,
+				 s->seed, saved->uuid, v->at);
+		given[v->at] = true;
+		if (s->host->parents[v->at].framework != FRAMEWORK_MDEV ||
+		    !bdf_equal(&s->host->gpus[s->host->parents[v->at].gpu].bdf,
+			       &saved->gpu))
+			fail_msg("seed %u: VF %d is not for %s", s->seed, v->at,
 				 saved->uuid);
 		if (saved->state == SAVED_STOPPED || saved->state == SAVED_REMOVING ||
 		    saved->in_progress)
@@ -398,7 +399,7 @@ static size_t judge_and_apply(struct scene *s)
 
 	judge(s);
 	for (i = 0; i < s->host->n_live; i++)
-		live_on[s->host->live[i].vf] = true;
+		live_on[s->host->live[i].at] = true;
 	assert_sane(s, live_on);
 	apply(s);
 	return s->host->n_live - before;
@@ -469,7 +470,7 @@ static void the_order_of_records_decides_nothing_but_who_moves_first(void **stat
 					    n % 2 ? SAVED_ACTIVE : SAVED_CREATING));
 		judge(&s);
 		for (n = 0; n < 8; n++)
-			assert_int_equal(verdict(&s, n)->vf, homes[n]);
+			assert_int_equal(verdict(&s, n)->at, homes[n]);
 		apply(&s);
 		assert_nothing_left_to_do(&s);
 		host_free(s.host);

@@ -9,7 +9,7 @@ static const struct bdf gpu_bdf = { 0, 0xe8, 0, 0 };
 struct scene {
 	struct host host;
 	struct gpu gpu;
-	struct vf vfs[4];
+	struct parent vfs[4];
 };
 
 static struct scene *scene(struct scene *s, const char *driver, size_t n_vfs,
@@ -17,14 +17,16 @@ static struct scene *scene(struct scene *s, const char *driver, size_t n_vfs,
 {
 	size_t i;
 
-	*s = (struct scene){ .gpu = { .bdf = gpu_bdf, .n_vfs = n_vfs, .total_vfs = 4 } };
+	*s = (struct scene){
+		.gpu = { .bdf = gpu_bdf, .n_parents = n_vfs, .total_vfs = 4 }
+	};
 	(void)snprintf(s->gpu.driver, sizeof(s->gpu.driver), "%s", driver ? driver : "");
 	for (i = 0; i < n_vfs; i++)
 		s->vfs[i].framework = i < n_types ? FRAMEWORK_MDEV : FRAMEWORK_NONE;
 	s->host.gpus = &s->gpu;
 	s->host.n_gpus = driver != NULL;
-	s->host.vfs = s->vfs;
-	s->host.n_vfs = n_vfs;
+	s->host.parents = s->vfs;
+	s->host.n_parents = n_vfs;
 	return s;
 }
 

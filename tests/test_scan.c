@@ -79,11 +79,11 @@ static void a_recorded_a2_is_one_gpu_with_16_vfs_and_three_live_vgpus(void **sta
 	assert_string_equal(host->gpus[0].driver_override, "");
 	assert_int_equal(host->gpus[0].numa_node, 0);
 	assert_int_equal(host->gpus[0].total_vfs, 16);
-	assert_int_equal(host->n_vfs, 16);
+	assert_int_equal(host->n_parents, 16);
 	assert_int_equal(host->n_live, 3);
-	for (i = 0; i < host->n_vfs; i++)
-		assert_int_equal(host->vfs[i].index, i);
-	assert_bdf(&host->vfs[15].bdf, "0000:08:02.3");
+	for (i = 0; i < host->n_parents; i++)
+		assert_int_equal(host->parents[i].index, i);
+	assert_bdf(&host->parents[15].bdf, "0000:08:02.3");
 	for (i = 0; i < host->n_live; i++) {
 		const struct live_vgpu *live = &host->live[i];
 
@@ -95,7 +95,7 @@ static void a_recorded_a2_is_one_gpu_with_16_vfs_and_three_live_vgpus(void **sta
 		assert_int_equal(live->type_id, want[i].id);
 		assert_int_equal(live->framebuffer_mib, 4096);
 		assert_int_equal(live->gpu, 0);
-		assert_int_equal(live->vf, want[i].vf);
+		assert_int_equal(live->at, want[i].vf);
 		assert_int_equal(live->framework, FRAMEWORK_MDEV);
 		assert_false(live->stuck);
 	}
@@ -138,7 +138,7 @@ static void what_is_not_asked_for_is_not_read(void **state)
 	tree_fill(*state, "a40-half-done");
 	host = scan(*state, 0, NULL);
 	assert_int_equal(host->n_gpus, 1);
-	assert_int_equal(host->n_vfs, 4);
+	assert_int_equal(host->n_parents, 4);
 	assert_string_equal(host->gpus[0].driver, "nvidia");
 	assert_int_equal(host->gpus[0].device, 0);
 	assert_int_equal(host->gpus[0].total_vfs, 0);
@@ -166,7 +166,7 @@ static void with_sriov_off_a_gpu_is_seen_without_vfs_or_types(void **state)
 	assert_bdf(&host->gpus[0].bdf, "0000:e8:00.0");
 	assert_int_equal(host->gpus[0].total_vfs, 32);
 	assert_int_equal(host->gpus[0].numa_node, 1);
-	assert_int_equal(host->gpus[0].n_vfs, 0);
+	assert_int_equal(host->gpus[0].n_parents, 0);
 	assert_null(host->gpus[0].catalog);
 	assert_int_equal(host->n_live, 0);
 	assert_int_equal(gpu_mode(&host->gpus[0]), MODE_VGPU);
@@ -220,12 +220,12 @@ static void a_host_in_the_middle_of_things_tells_live_from_stuck(void **state)
 
 		assert_non_null(live);
 		assert_string_equal(live->type_name, want[i].type);
-		check_case(want[i].uuid, live->vf == want[i].vf);
+		check_case(want[i].uuid, live->at == want[i].vf);
 		check_case(want[i].uuid, live->gpu == (want[i].vf < 0 ? -1 : 0));
 		check_case(want[i].uuid, live->stuck == want[i].stuck);
 	}
 	assert_int_equal(gpu_ready_vfs(host, &host->gpus[0]), 3);
-	assert_int_equal(host->vfs[3].framework, FRAMEWORK_NONE);
+	assert_int_equal(host->parents[3].framework, FRAMEWORK_NONE);
 	host_free(host);
 }
 
@@ -273,7 +273,7 @@ static void one_bad_device_is_told_of_and_hides_no_other(void **state)
 	assert_null(strchr(warnings.text, '\x1b'));
 	gpu = host_find_gpu(host, &good);
 	assert_non_null(gpu);
-	assert_int_equal(gpu->n_vfs, 1);
+	assert_int_equal(gpu->n_parents, 1);
 	assert_int_equal(gpu->total_vfs, 1);
 	assert_int_equal(gpu->device, 0x2235);
 	assert_non_null(gpu->catalog);
@@ -282,8 +282,8 @@ static void one_bad_device_is_told_of_and_hides_no_other(void **state)
 	/* the odd one has what could be read of it */
 	gpu = host_find_gpu(host, &odd);
 	assert_non_null(gpu);
-	assert_int_equal(gpu->n_vfs, 1);
-	assert_bdf(&host->vfs[gpu->first_vf].bdf, "0000:e3:00.4");
+	assert_int_equal(gpu->n_parents, 1);
+	assert_bdf(&host->parents[gpu->first_parent].bdf, "0000:e3:00.4");
 	assert_non_null(gpu->catalog);
 	assert_int_equal(gpu->catalog->n_types, 1);
 	assert_string_equal(gpu->catalog->types[0].profile, "A40-1Q");
@@ -339,10 +339,10 @@ static void a_host_without_anything_is_an_answer(void **state)
 	struct bdf bdf = { 0, 1, 0, 0 };
 
 	assert_string_equal(warnings.text, "");
-	assert_int_equal(host->n_gpus + host->n_vfs + host->n_live, 0);
+	assert_int_equal(host->n_gpus + host->n_parents + host->n_live, 0);
 	assert_string_equal(host->hostname, "");
 	assert_null(host_find_gpu(host, &bdf));
-	assert_null(host_find_vf(host, &bdf));
+	assert_null(host_find_parent(host, &bdf));
 	assert_null(host_find_live(host, "00000000-0000-0000-0000-000000000001"));
 	host_free(host);
 	/* PCI, but no nvidia driver and no mdev bus */
@@ -381,13 +381,13 @@ static void gpus_are_sorted_by_address_beyond_16_bit_domains(void **state)
 	assert_bdf(&host->gpus[2].bdf, "10000:01:00.0");
 	for (i = 0; i < 3; i++) {
 		const struct gpu *gpu = &host->gpus[i];
-		const struct vf *vf = &host->vfs[gpu->first_vf];
+		const struct parent *vf = &host->parents[gpu->first_parent];
 
-		assert_int_equal(gpu->n_vfs, 1);
+		assert_int_equal(gpu->n_parents, 1);
 		assert_int_equal(vf->gpu, i);
 		assert_int_equal(vf->bdf.bus, gpu->bdf.bus);
 		assert_int_equal(vf->bdf.domain, gpu->bdf.domain);
-		assert_ptr_equal(host_find_vf(host, &vf->bdf), vf);
+		assert_ptr_equal(host_find_parent(host, &vf->bdf), vf);
 		assert_ptr_equal(host_find_gpu(host, &gpu->bdf), gpu);
 	}
 	host_free(host);
@@ -404,8 +404,8 @@ static void a_vf_that_vendor_vfio_has_made_a_vgpu_on_holds_a_live_one(void **sta
 	host_tree_link(tree->root, pf, "../0000:26:00.4");
 	host_tree_text(tree->root, "sys/bus/pci/devices/0000:26:00.0/vendor", "0x10de\n");
 	host = scan(tree, SCAN_STUCK, NULL);
-	assert_int_equal(host->n_vfs, 1);
-	assert_int_equal(host->vfs[0].framework, FRAMEWORK_VFIO);
+	assert_int_equal(host->n_parents, 1);
+	assert_int_equal(host->parents[0].framework, FRAMEWORK_VFIO);
 	assert_int_equal(host->n_live, 0);
 	host_free(host);
 	host_tree_text(tree->root,
@@ -417,7 +417,7 @@ static void a_vf_that_vendor_vfio_has_made_a_vgpu_on_holds_a_live_one(void **sta
 	assert_int_equal(host->live[0].type_id, 1155);
 	assert_int_equal(host->live[0].framework, FRAMEWORK_VFIO);
 	assert_int_equal(host->live[0].gpu, 0);
-	assert_int_equal(host->live[0].vf, 0);
+	assert_int_equal(host->live[0].at, 0);
 	assert_null(host_find_live(host, ""));
 	host_free(host);
 }
@@ -451,29 +451,29 @@ static void assert_same_host(const struct host *a, const struct host *b)
 	size_t i;
 
 	assert_int_equal(a->n_gpus, b->n_gpus);
-	assert_int_equal(a->n_vfs, b->n_vfs);
+	assert_int_equal(a->n_parents, b->n_parents);
 	assert_int_equal(a->n_live, b->n_live);
 	for (i = 0; i < a->n_gpus; i++) {
 		assert_true(bdf_equal(&a->gpus[i].bdf, &b->gpus[i].bdf));
 		assert_string_equal(a->gpus[i].driver, b->gpus[i].driver);
 		assert_int_equal(a->gpus[i].device, b->gpus[i].device);
 		assert_int_equal(a->gpus[i].total_vfs, b->gpus[i].total_vfs);
-		assert_int_equal(a->gpus[i].first_vf, b->gpus[i].first_vf);
-		assert_int_equal(a->gpus[i].n_vfs, b->gpus[i].n_vfs);
+		assert_int_equal(a->gpus[i].first_parent, b->gpus[i].first_parent);
+		assert_int_equal(a->gpus[i].n_parents, b->gpus[i].n_parents);
 	}
-	for (i = 0; i < a->n_vfs; i++) {
-		assert_true(bdf_equal(&a->vfs[i].bdf, &b->vfs[i].bdf));
-		assert_int_equal(a->vfs[i].gpu, b->vfs[i].gpu);
-		assert_int_equal(a->vfs[i].index, b->vfs[i].index);
-		assert_int_equal(a->vfs[i].framework, b->vfs[i].framework);
-		assert_ptr_equal(host_find_vf(a, &b->vfs[i].bdf), &a->vfs[i]);
+	for (i = 0; i < a->n_parents; i++) {
+		assert_true(bdf_equal(&a->parents[i].bdf, &b->parents[i].bdf));
+		assert_int_equal(a->parents[i].gpu, b->parents[i].gpu);
+		assert_int_equal(a->parents[i].index, b->parents[i].index);
+		assert_int_equal(a->parents[i].framework, b->parents[i].framework);
+		assert_ptr_equal(host_find_parent(a, &b->parents[i].bdf), &a->parents[i]);
 	}
 	for (i = 0; i < a->n_live; i++) {
 		assert_string_equal(a->live[i].uuid, b->live[i].uuid);
 		assert_string_equal(a->live[i].parent_name, b->live[i].parent_name);
 		assert_string_equal(a->live[i].type_name, b->live[i].type_name);
 		assert_int_equal(a->live[i].gpu, b->live[i].gpu);
-		assert_int_equal(a->live[i].vf, b->live[i].vf);
+		assert_int_equal(a->live[i].at, b->live[i].at);
 		assert_int_equal(a->live[i].stuck, b->live[i].stuck);
 	}
 }
@@ -520,7 +520,7 @@ static void a_second_look_at_one_gpu_finds_what_a_whole_scan_finds(void **state)
 	remove_below(tree, "sys/bus/mdev/devices/00000000-0000-0000-0000-000000000002");
 	assert_int_equal(scan_gpu(tree->fd, &a40, &options, &fresh, &err), 0);
 	assert_true(host_replace_gpu(host, fresh, &a40));
-	assert_int_equal(host_find_gpu(host, &a40)->n_vfs, 3);
+	assert_int_equal(host_find_gpu(host, &a40)->n_parents, 3);
 	assert_null(host_find_live(host, "00000000-0000-0000-0000-000000000002"));
 	host_free(host);
 	/* no such GPU is an answer */

@@ -334,7 +334,7 @@ static void a_list_is_sorted_and_has_no_dots(void **state)
 static void vfs_are_counted_by_their_links_and_sorted_by_number(void **state)
 {
 	struct tree *tree = *state;
-	struct vf *vfs = NULL;
+	struct parent *vfs = NULL;
 	size_t n = 0, room = 0;
 	struct error err;
 	uint32_t total = 7;

@@ -24,11 +24,11 @@ static void a_link_to_a_virtual_function_ends_in_its_number(void **state)
 
 static void first_second_and_last_tell_all_on_a_straight_line(void **state)
 {
-	struct vf vfs[] = { { .index = 0, .bdf = { 1, 0xe8, 0, 4 } },
-			    { .index = 1, .bdf = { 1, 0xe8, 0, 6 } },
-			    { .index = 2 },
-			    { .index = 4 },
-			    { .index = 6, .bdf = { 1, 0xe8, 2, 0 } } };
+	struct parent vfs[] = { { .index = 0, .bdf = { 1, 0xe8, 0, 4 } },
+				{ .index = 1, .bdf = { 1, 0xe8, 0, 6 } },
+				{ .index = 2 },
+				{ .index = 4 },
+				{ .index = 6, .bdf = { 1, 0xe8, 2, 0 } } };
 
 	(void)state;
 	assert_true(virtfn_derive(vfs, ARRAY_SIZE_OF(vfs)));
@@ -57,11 +57,11 @@ static void what_is_on_no_line_is_left_alone(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
-		struct vf vfs[] = { { .index = 0, .bdf = { 0, 0xe8, 0, 4 } },
-				    { .index = 1, .bdf = cases[i].second },
-				    { .index = 2 },
-				    { .index = cases[i].last_index,
-				      .bdf = cases[i].last } };
+		struct parent vfs[] = { { .index = 0, .bdf = { 0, 0xe8, 0, 4 } },
+					{ .index = 1, .bdf = cases[i].second },
+					{ .index = 2 },
+					{ .index = cases[i].last_index,
+					  .bdf = cases[i].last } };
 
 		check_case(cases[i].name, !virtfn_derive(vfs, ARRAY_SIZE_OF(vfs)));
 		check_case(cases[i].name, bdf_equal(&vfs[2].bdf, &(struct bdf){ 0 }));

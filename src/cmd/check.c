@@ -68,7 +68,7 @@ static unsigned find_off(const struct view *view, json_t *warnings)
 		const struct gpu *gpu = host_find_gpu(view->host, &wish->bdf);
 		char text[128], name[BDF_SIZE];
 
-		if (!wish->wanted_vfs || (gpu && gpu->n_vfs) ||
+		if (!wish->wanted_vfs || (gpu && gpu_vfs(gpu)) ||
 		    has_saved(view->saved, &wish->bdf))
 			continue;
 		(void)snprintf(text, sizeof(text),

@@ -210,7 +210,7 @@ static void note_commitments(struct context *ctx, const struct create *c)
 	size_t i, j, empty = 0;
 
 	for (i = 0; i < host->n_gpus; i++)
-		empty += !c->usage.gpus[i].n_vgpus && host->gpus[i].n_vfs;
+		empty += !c->usage.gpus[i].n_vgpus && host->gpus[i].n_parents;
 	for (i = 0; i < c->n_slots; i++) {
 		const struct gpu *gpu = host_find_gpu(host, &c->slots[i].vgpu.gpu);
 		size_t here = 0;

@@ -24,12 +24,12 @@ static void mark_refused(struct create *c)
 	size_t i;
 
 	for (i = 0; i < c->n_refused; i++) {
-		const struct vf *vf = host_find_vf(c->view.host, &c->refused[i]);
+		const struct parent *vf = host_find_parent(c->view.host, &c->refused[i]);
 
 		if (!vf)
 			continue;
 		c->usage.gpus[vf->gpu].n_refused++;
-		usage_take_vf(c->view.host, &c->usage, (size_t)(vf - c->view.host->vfs));
+		usage_take(c->view.host, &c->usage, (size_t)(vf - c->view.host->parents));
 	}
 }
 
@@ -85,8 +85,8 @@ static int correct_records(struct create *c, struct error *err)
 
 		if (verdict->action != ACTION_ADOPT_VF)
 			continue;
-		v.vf = c->view.host->vfs[verdict->vf].bdf;
-		v.vf_index = c->view.host->vfs[verdict->vf].index;
+		v.vf = c->view.host->parents[verdict->at].bdf;
+		v.vf_index = c->view.host->parents[verdict->at].index;
 		r = store_set_place(c->store, &v, err);
 		(void)snprintf(detail, sizeof(detail), "found on %s",
 			       bdf_format(&v.vf, vf));
@@ -100,7 +100,7 @@ static int correct_records(struct create *c, struct error *err)
 /* A new place for a record whose own is taken or gone. */
 static int move_record(struct create *c, struct saved_vgpu *v, int vf, struct error *err)
 {
-	const struct vf *target = &c->view.host->vfs[vf];
+	const struct parent *target = &c->view.host->parents[vf];
 	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
 	int r;
 
@@ -171,11 +171,11 @@ static int take_existing(struct context *ctx, struct create *c,
 		break;
 	case ACTION_ADOPT_VF:
 		slot->live = true;
-		return move_record(c, &slot->vgpu, verdict->vf, err);
+		return move_record(c, &slot->vgpu, verdict->at, err);
 	case ACTION_CREATE:
 	case ACTION_MOVE:
 	case ACTION_ROLL_FORWARD:
-		if (verdict->vf < 0)
+		if (verdict->at < 0)
 			break; /* its VFs are off */
 		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
 		if (r == 0 && live) { /* made by one that could not say so any more */
@@ -184,9 +184,9 @@ static int take_existing(struct context *ctx, struct create *c,
 							 .present = true };
 			return 0;
 		}
-		if (r < 0 || bdf_equal(&c->view.host->vfs[verdict->vf].bdf, &v->vf))
+		if (r < 0 || bdf_equal(&c->view.host->parents[verdict->at].bdf, &v->vf))
 			return r;
-		return move_record(c, &slot->vgpu, verdict->vf, err);
+		return move_record(c, &slot->vgpu, verdict->at, err);
 	case ACTION_FORGET:
 	case ACTION_REPORT:
 		break;
@@ -225,8 +225,8 @@ static void fill_record(const struct create *c, const struct placement *place,
 		.framebuffer_mib = place->type->framebuffer_mib,
 		.framework = FRAMEWORK_MDEV,
 		.gpu = host->gpus[place->gpu].bdf,
-		.vf = host->vfs[place->vf].bdf,
-		.vf_index = host->vfs[place->vf].index,
+		.vf = host->parents[place->at].bdf,
+		.vf_index = host->parents[place->at].index,
 		.state = SAVED_CREATING,
 	};
 	if (c->args.uuid[0])

@@ -65,7 +65,7 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 		struct error
 			ignored; /* such a GPU offers nothing; a thorough scan says why */
 
-		if (gpu->catalog || !gpu->n_vfs)
+		if (gpu->catalog || !gpu->n_parents)
 			continue;
 		if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
 			continue;
@@ -132,7 +132,7 @@ static int look(struct context *ctx, struct create *c, bool wide, struct error *
 static int resolve(struct context *ctx, struct create *c, struct error *err)
 {
 	const struct host *host = c->view.host;
-	const struct vf *vf;
+	const struct parent *vf;
 	char name[BDF_SIZE];
 	struct gpu *gpu;
 	int r = view_resolve(host, c->args.profile, c->profile, err);
@@ -151,7 +151,7 @@ static int resolve(struct context *ctx, struct create *c, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	vf = c->args.have_vf ? host_find_vf(host, &c->args.vf) : NULL;
+	vf = c->args.have_vf ? host_find_parent(host, &c->args.vf) : NULL;
 	if (c->args.have_vf && !vf) {
 		(void)error_set(err, ERROR_NOT_FOUND, 0, "no virtual function at %s",
 				bdf_format(&c->args.vf, name));

@@ -70,9 +70,9 @@ const char *gpu_sriov_state(const struct host *host, const struct gpu *gpu)
 		return "excluded";
 	if (!gpu->total_vfs)
 		return "unsupported";
-	if (!gpu->n_vfs)
+	if (!gpu_vfs(gpu))
 		return "off";
-	return gpu->n_vfs == gpu->total_vfs && gpu_ready_vfs(host, gpu) == gpu->n_vfs
+	return gpu_vfs(gpu) == gpu->total_vfs && gpu_ready_vfs(host, gpu) == gpu_vfs(gpu)
 		       ? "on"
 		       : "partial";
 }
@@ -96,8 +96,8 @@ void gpu_summarise(const struct view *view, const struct usage *usage, size_t in
 json_t *gpu_sriov_json(const struct gpu *gpu, uint32_t wanted, const char *state)
 {
 	return json_pack("{s:I, s:I, s:I, s:s}", "total_vfs", (json_int_t)gpu->total_vfs,
-			 "num_vfs", (json_int_t)gpu->n_vfs, "wanted", (json_int_t)wanted,
-			 "state", state);
+			 "num_vfs", (json_int_t)gpu_vfs(gpu), "wanted",
+			 (json_int_t)wanted, "state", state);
 }
 
 json_t *gpu_json(const struct view *view, size_t index, const struct gpu_summary *s)

@@ -19,7 +19,7 @@ static int add_line(struct table *table, const struct view *view, size_t index,
 	const char *mode = gpu_mode_name(gpu_mode(gpu));
 	const char *framework = framework_name(gpu_framework(view->host, gpu));
 
-	(void)snprintf(vfs, sizeof(vfs), "%zu/%u", gpu->n_vfs, gpu->total_vfs);
+	(void)snprintf(vfs, sizeof(vfs), "%zu/%u", gpu_vfs(gpu), gpu->total_vfs);
 	(void)snprintf(count, sizeof(count), "%u", s->n_vgpus);
 	if (gpu->numa_node >= 0)
 		(void)snprintf(numa, sizeof(numa), "%d", gpu->numa_node);

@@ -139,7 +139,7 @@ static bool has_grown(const struct reconcile *rc, const struct gpu_task *task)
 {
 	const struct gpu *gpu = host_find_gpu(rc->view.host, &task->ready.gpu);
 
-	return !task->tried && gpu && gpu->n_vfs > task->ready.n_vfs;
+	return !task->tried && gpu && gpu_vfs(gpu) > task->ready.n_vfs;
 }
 
 /* A look at one GPU; what it waits for then is told when it is something new. */

@@ -131,7 +131,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	if (item->work.done && item->work.r == -ENOENT &&
 	    item->work.err.kind == ERROR_NOT_FOUND) /* the types were looked through */
 		o->row.verdict = (struct verdict){ STATE_CONFLICT, ACTION_REPORT,
-						   REASON_NOT_OFFERED, item->verdict.vf };
+						   REASON_NOT_OFFERED, item->verdict.at };
 	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
 	    item->verdict.reason == REASON_VF_GONE)
 		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
@@ -139,7 +139,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
 		o->row.verdict.state = STATE_ACTIVE;
-	if (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.vf < 0 &&
+	if (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.at < 0 &&
 	    item->verdict.action != ACTION_FORGET &&
 	    item->verdict.action != ACTION_NONE && rc->jobs)
 		o->row.verdict.action = ACTION_REPORT; /* its VF never came */
@@ -315,7 +315,7 @@ int reconcile_report_gpus(struct context *ctx, const struct reconcile *rc)
 	for (i = 0; i < rc->n_tasks; i++)
 		n += rc->tasks[i].tried && rc->tasks[i].r == 0;
 	for (i = 0; !ctx->dry_run && i < rc->view.host->n_gpus; i++)
-		if (rc->view.host->gpus[i].n_vfs)
+		if (gpu_vfs(&rc->view.host->gpus[i]))
 			sriov_mark_on(ctx->root_fd, &rc->view.host->gpus[i].bdf);
 	if (n + failed)
 		note(ctx, "virtual functions were enabled on %zu GPU%s, %u failed", n,

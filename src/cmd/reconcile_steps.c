@@ -85,7 +85,7 @@ static bool wants_vfs(const struct reconcile *rc)
 		const struct gpu *gpu = host_find_gpu(rc->view.host, &saved->gpus[i].bdf);
 
 		if (saved->gpus[i].wanted_vfs &&
-		    (!gpu || !gpu->n_vfs ||
+		    (!gpu || !gpu_vfs(gpu) ||
 		     ready_step(rc->view.host, &gpu->bdf, false) == READY_DRIVER) &&
 		    reconcile_covers(rc, &saved->gpus[i].bdf))
 			return true;
@@ -125,7 +125,7 @@ static bool is_plain(const struct reconcile *rc)
 
 		if (v->reason || saved->vgpus[i].state != SAVED_ACTIVE ||
 		    (v->action != ACTION_NONE &&
-		     (v->action != ACTION_CREATE || v->vf < 0)))
+		     (v->action != ACTION_CREATE || v->at < 0)))
 			return false;
 	}
 	return !wants_vfs(rc);
@@ -139,7 +139,7 @@ static bool is_due_now(struct context *ctx, const struct reconcile *rc, size_t i
 	const struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
 
 	return (rc->what & DO_VGPUS) && !item->work.queued && !item->left_out && gpu &&
-	       item->verdict.vf >= 0 && reconcile_is_settled(ctx, rc, &v->gpu) &&
+	       item->verdict.at >= 0 && reconcile_is_settled(ctx, rc, &v->gpu) &&
 	       (item->verdict.action == ACTION_CREATE ||
 		item->verdict.action == ACTION_MOVE ||
 		(item->verdict.action == ACTION_ROLL_FORWARD &&
@@ -148,7 +148,7 @@ static bool is_due_now(struct context *ctx, const struct reconcile *rc, size_t i
 
 static bool changes_vf(const struct reconcile *rc, size_t i)
 {
-	const struct vf *vf = &rc->view.host->vfs[rc->items[i].verdict.vf];
+	const struct parent *vf = &rc->view.host->parents[rc->items[i].verdict.at];
 
 	return !bdf_equal(&vf->bdf, &rc->view.saved->vgpus[i].vf);
 }
@@ -161,7 +161,7 @@ static int settle_live(struct reconcile *rc, struct saved_vgpu *v, struct item *
 	int r;
 
 	if (item->verdict.action == ACTION_ADOPT_VF) {
-		const struct vf *vf = &rc->view.host->vfs[live->vf];
+		const struct parent *vf = &rc->view.host->parents[live->at];
 
 		v->vf = vf->bdf;
 		v->vf_index = vf->index;
@@ -199,7 +199,7 @@ static int settle_item(struct reconcile *rc, size_t i, struct error *err)
 
 static int record_move(struct reconcile *rc, size_t i, struct error *err)
 {
-	const struct vf *vf = &rc->view.host->vfs[rc->items[i].verdict.vf];
+	const struct parent *vf = &rc->view.host->parents[rc->items[i].verdict.at];
 	struct saved_vgpu moved = rc->view.saved->vgpus[i];
 	char from[BDF_SIZE], to[BDF_SIZE], detail[64];
 	int r;
@@ -270,7 +270,8 @@ static void apply_moves(struct reconcile *rc, const bool *due, int r,
 		if (!due[i])
 			continue;
 		if (r == 0) {
-			const struct vf *vf = &rc->view.host->vfs[item->verdict.vf];
+			const struct parent *vf =
+				&rc->view.host->parents[item->verdict.at];
 
 			v->vf = vf->bdf;
 			v->vf_index = vf->index;

@@ -40,7 +40,7 @@ ssize_t rows_make(const struct view *view, struct row **ret, struct error *err)
 		const struct live_vgpu *live = &host->live[i];
 		struct verdict v = { live->stuck ? STATE_STUCK : STATE_FOREIGN,
 				     ACTION_REPORT,
-				     live->stuck ? REASON_STUCK : REASON_NONE, live->vf };
+				     live->stuck ? REASON_STUCK : REASON_NONE, live->at };
 
 		if (!view->plan.ours[i])
 			rows[n++] = (struct row){ NULL, live, v, -1 };

@@ -177,8 +177,8 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 	const struct live_vgpu *live = vgpu_on(s->view.host, t->gpu);
 	char name[BDF_SIZE], buf[512];
 	const char *why = untouchable(root_fd, t->gpu, buf, sizeof(buf));
-	bool partial = s->args.verb == VERB_ENABLE && t->gpu->n_vfs &&
-		       t->gpu->n_vfs != t->gpu->total_vfs;
+	bool partial = s->args.verb == VERB_ENABLE && gpu_vfs(t->gpu) &&
+		       gpu_vfs(t->gpu) != t->gpu->total_vfs;
 
 	(void)bdf_format(&t->gpu->bdf, name);
 	if (why) {
@@ -188,7 +188,7 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 	}
 	if (s->args.verb == VERB_DISABLE && refuse_saved(s, t->gpu, err) < 0)
 		return -EBUSY;
-	if (live && (partial || (s->args.verb == VERB_DISABLE && t->gpu->n_vfs))) {
+	if (live && (partial || (s->args.verb == VERB_DISABLE && gpu_vfs(t->gpu)))) {
 		(void)error_set(err, ERROR_CONFLICT, 0, "%s has a vGPU on it, %s on %s",
 				name,
 				live->uuid[0] ? live->uuid : "of the vfio framework",
@@ -196,7 +196,7 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 		error_hint(err, "'vgpumgr list --gpu %s' shows what is on it", name);
 		return -EBUSY;
 	}
-	if (s->args.verb == VERB_DISABLE && t->gpu->n_vfs) {
+	if (s->args.verb == VERB_DISABLE && gpu_vfs(t->gpu)) {
 		int r = sriov_refuse_held(root_fd, s->view.host, t->gpu, err);
 
 		if (r < 0)
@@ -206,7 +206,7 @@ static int check_target(int root_fd, const struct sriov *s, struct target *t,
 		(void)error_set(err, ERROR_CONFLICT, 0,
 				"%s has %zu of %u VFs enabled; the "
 				"number can only change from 0",
-				name, t->gpu->n_vfs, t->gpu->total_vfs);
+				name, gpu_vfs(t->gpu), t->gpu->total_vfs);
 		error_hint(err, "vgpumgr sriov disable %s, then enable it again", name);
 		return -EBUSY;
 	}
@@ -348,7 +348,7 @@ static int add_line(struct table *table, const struct sriov *s, const struct tar
 	char name[BDF_SIZE], total[16], n[24], want[16];
 
 	(void)snprintf(total, sizeof(total), "%u", gpu->total_vfs);
-	(void)snprintf(n, sizeof(n), "%zu", gpu->n_vfs);
+	(void)snprintf(n, sizeof(n), "%zu", gpu_vfs(gpu));
 	(void)snprintf(want, sizeof(want), "%u", wanted);
 	return table_add(table,
 			 (const char *[]){ bdf_format(&gpu->bdf, name), total, n, want,

@@ -17,9 +17,9 @@ bool sriov_needs_switch(const struct sriov *s, const struct gpu *gpu)
 	if (strcmp(gpu->driver, "nvidia")) /* a run that was cut short has left it so */
 		return true;
 	if (s->args.verb == VERB_DISABLE)
-		return gpu->n_vfs > 0;
-	return gpu->n_vfs != gpu->total_vfs ||
-	       gpu_ready_vfs(s->view.host, gpu) != gpu->n_vfs;
+		return gpu_vfs(gpu) > 0;
+	return gpu_vfs(gpu) != gpu->total_vfs ||
+	       gpu_ready_vfs(s->view.host, gpu) != gpu_vfs(gpu);
 }
 
 int sriov_switch_all(struct context *ctx, struct sriov *s, struct error *err)
@@ -93,7 +93,7 @@ static struct target *find_unready(struct sriov *s)
 		struct target *t = &s->targets[i];
 
 		if (t->done && t->r == 0 &&
-		    gpu_ready_vfs(s->view.host, t->gpu) < t->gpu->n_vfs)
+		    gpu_ready_vfs(s->view.host, t->gpu) < gpu_vfs(t->gpu))
 			return t;
 	}
 	return NULL;
@@ -109,10 +109,11 @@ static const char *driverless(int root_fd, const struct host *host, const struct
 	size_t i;
 
 	buf[0] = '\0';
-	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs && devices_fd >= 0; i++) {
-		if (host->vfs[i].framework ||
-		    pci_driver(devices_fd, bdf_format(&host->vfs[i].bdf, name), driver,
-			       NULL) < 0 ||
+	for (i = gpu->first_parent;
+	     i < gpu->first_parent + gpu->n_parents && devices_fd >= 0; i++) {
+		if (host->parents[i].framework ||
+		    pci_driver(devices_fd, bdf_format(&host->parents[i].bdf, name),
+			       driver, NULL) < 0 ||
 		    driver[0])
 			continue;
 		(void)snprintf(buf, size, " (%s has no driver)", name);
@@ -128,8 +129,8 @@ static void give_up(struct context *ctx, const struct sriov *s, struct target *t
 	t->r = error_set(
 		&t->err, ERROR_TIMEOUT, ETIMEDOUT,
 		"%s has %zu VFs, but %zu of them show no vGPU types%s",
-		bdf_format(&t->gpu->bdf, name), t->gpu->n_vfs,
-		t->gpu->n_vfs - gpu_ready_vfs(s->view.host, t->gpu),
+		bdf_format(&t->gpu->bdf, name), gpu_vfs(t->gpu),
+		gpu_vfs(t->gpu) - gpu_ready_vfs(s->view.host, t->gpu),
 		driverless(ctx->root_fd, s->view.host, t->gpu, why, sizeof(why)));
 	error_hint(&t->err, "systemctl status nvidia-vgpud nvidia-vgpu-mgr");
 }

@@ -221,7 +221,7 @@ static void explain_nothing(const struct context *ctx, const struct host *host)
 	if (!host->n_gpus)
 		note(ctx, "no NVIDIA GPU was found on this host");
 	for (i = 0; i < host->n_gpus; i++)
-		if (!host->gpus[i].n_vfs && host->gpus[i].total_vfs)
+		if (!host->gpus[i].n_parents && host->gpus[i].total_vfs)
 			note(ctx,
 			     "%s shows no types while its virtual functions are off: "
 			     "vgpumgr sriov enable %s",

@@ -98,7 +98,7 @@ static bool hides(int root_fd, const struct host *host, const struct saved_vgpu 
 {
 	char path[128], name[BDF_SIZE];
 
-	if (host_find_vf(host, &v->vf) || host_find_live(host, v->uuid))
+	if (host_find_parent(host, &v->vf) || host_find_live(host, v->uuid))
 		return false;
 	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf_format(&v->vf, name),
 		       v->uuid);
@@ -124,7 +124,7 @@ static int add_hidden(struct context *ctx, struct host *host, const struct saved
 		live = &grown[host->n_live++];
 		*live = (struct live_vgpu){ .parent = v->vf,
 					    .gpu = gpu ? (int)(gpu - host->gpus) : -1,
-					    .vf = -1,
+					    .at = -1,
 					    .framework = FRAMEWORK_MDEV,
 					    .framebuffer_mib = v->framebuffer_mib,
 					    .stuck = true };
@@ -161,7 +161,7 @@ void plan_free(struct plan *plan)
 {
 	free(plan->verdicts);
 	free(plan->ours);
-	free(plan->vf_taken);
+	free(plan->taken);
 	free(plan->stays);
 	*plan = (struct plan){ NULL, NULL, NULL, NULL };
 }
@@ -172,9 +172,9 @@ int plan_make(const struct host *host, const struct saved *saved, struct plan *p
 	plan_free(plan);
 	plan->verdicts = calloc(saved->n_vgpus + 1, sizeof(*plan->verdicts));
 	plan->ours = calloc(host->n_live + 1, sizeof(*plan->ours));
-	plan->vf_taken = calloc(host->n_vfs + 1, sizeof(*plan->vf_taken));
+	plan->taken = calloc(host->n_parents + 1, sizeof(*plan->taken));
 	plan->stays = calloc(saved->n_vgpus + 1, sizeof(*plan->stays));
-	if (!plan->verdicts || !plan->ours || !plan->vf_taken || !plan->stays)
+	if (!plan->verdicts || !plan->ours || !plan->taken || !plan->stays)
 		return no_memory(err);
 	plan_reconcile(host, saved->vgpus, saved->n_vgpus, plan);
 	return 0;
@@ -189,9 +189,10 @@ int view_check_types(struct context *ctx, struct view *view, struct error *err)
 
 	for (i = 0; i < view->saved->n_vgpus; i++) {
 		const struct verdict *v = &view->plan.verdicts[i];
-		struct gpu *gpu = v->vf < 0 || v->action == ACTION_NONE
-					  ? NULL
-					  : &view->host->gpus[view->host->vfs[v->vf].gpu];
+		struct gpu *gpu =
+			v->at < 0 || v->action == ACTION_NONE
+				? NULL
+				: &view->host->gpus[view->host->parents[v->at].gpu];
 
 		if (!gpu || (gpu->catalog && !gpu->catalog->remembered))
 			continue;
@@ -208,15 +209,15 @@ int view_check_types(struct context *ctx, struct view *view, struct error *err)
 void usage_free(struct usage *usage)
 {
 	free(usage->gpus);
-	free(usage->vf_taken);
+	free(usage->taken);
 }
 
 int usage_make(const struct host *host, const struct saved *saved, struct usage *ret,
 	       struct error *err)
 {
 	ret->gpus = calloc(host->n_gpus + 1, sizeof(*ret->gpus));
-	ret->vf_taken = calloc(host->n_vfs + 1, sizeof(*ret->vf_taken));
-	if (!ret->gpus || !ret->vf_taken)
+	ret->taken = calloc(host->n_parents + 1, sizeof(*ret->taken));
+	if (!ret->gpus || !ret->taken)
 		return no_memory(err);
 	usage_fill(host, saved->vgpus, saved->n_vgpus, ret);
 	return 0;
@@ -373,7 +374,7 @@ int view_resolve(const struct host *host, const char *text, char ret[PROFILE_SIZ
 int view_find_gpu(const struct host *host, const struct bdf *bdf, struct gpu **ret,
 		  struct error *err)
 {
-	const struct vf *vf = host_find_vf(host, bdf);
+	const struct parent *vf = host_find_parent(host, bdf);
 	char name[BDF_SIZE], gpu[BDF_SIZE];
 
 	*ret = host_find_gpu(host, bdf);

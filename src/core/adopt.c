@@ -65,7 +65,7 @@ enum adopt_bar adopt_judge(const struct host *host, const struct saved_vgpu *sav
 		return ADOPT_STUCK;
 	if (is_left_alone(host, gpu, ret_reason))
 		return ADOPT_GPU;
-	if (!live->uuid[0] || live->framework != FRAMEWORK_MDEV || live->vf < 0)
+	if (!live->uuid[0] || live->framework != FRAMEWORK_MDEV || live->at < 0)
 		return ADOPT_FRAMEWORK;
 	if (!live->type_dir[0])
 		return ADOPT_UNFINISHED;
@@ -74,7 +74,7 @@ enum adopt_bar adopt_judge(const struct host *host, const struct saved_vgpu *sav
 		return ADOPT_TYPE;
 	(void)text_copy(ret->profile, sizeof(ret->profile), type.profile);
 	(void)text_copy(ret->type_name, sizeof(ret->type_name), type.name);
-	ret->vf_index = host->vfs[live->vf].index;
+	ret->vf_index = host->parents[live->at].index;
 	return adopt_find_owner(saved, n_saved, &live->parent) ? ADOPT_VF_OWNED
 							       : ADOPT_FINE;
 }

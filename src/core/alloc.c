@@ -5,7 +5,8 @@
 
 #include "util/text.h"
 
-/* After this many of a GPU's free VFs were refused, the GPU is taken to be full. */
+/* After this many of a GPU's free VFs were refused, the GPU is taken to be full. One that
+ * is its own parent is so at once. */
 #define REFUSALS_MEAN_FULL 2
 
 static const char *const limit_names[] = {
@@ -49,14 +50,12 @@ static bool closed(const struct host *host, const struct gpu *gpu, const char *p
 		*ret = LIMIT_MODE;
 	else if (gpu->catalog && !type)
 		*ret = LIMIT_NOT_OFFERED;
-	else if (gpu->total_vfs && !gpu->n_vfs)
+	else if (gpu->total_vfs && !gpu->n_parents)
 		*ret = LIMIT_SRIOV_OFF;
-	else if (gpu_framework(host, gpu) == FRAMEWORK_VFIO || gpu->is_parent)
-		*ret = LIMIT_UNKNOWN;
-	else if (gpu->n_vfs && !gpu_ready_vfs(host, gpu))
+	else if (gpu->n_parents && gpu_framework(host, gpu) == FRAMEWORK_NONE)
 		*ret = LIMIT_NO_FREE_VF;
 	else if (!type)
-		*ret = gpu->n_vfs ? LIMIT_UNKNOWN : LIMIT_NOT_OFFERED;
+		*ret = gpu->n_parents ? LIMIT_UNKNOWN : LIMIT_NOT_OFFERED;
 	else if (!type->framebuffer_mib || !type->max_instances)
 		*ret = LIMIT_UNKNOWN;
 	else
@@ -64,12 +63,28 @@ static bool closed(const struct host *host, const struct gpu *gpu, const char *p
 	return true;
 }
 
+/* What the driver says of TYPE, AVAILABLE_UNKNOWN where it was not asked. */
+static uint32_t available(const struct gpu *gpu, const struct vgpu_type *type)
+{
+	return gpu->available ? gpu->available[type - gpu->catalog->types]
+			      : AVAILABLE_UNKNOWN;
+}
+
 static bool driver_says_no(const struct gpu *gpu, const struct gpu_usage *u,
 			   const struct vgpu_type *type)
 {
-	if (u->n_refused >= REFUSALS_MEAN_FULL)
+	if (u->n_refused >= (gpu->is_parent ? 1 : REFUSALS_MEAN_FULL))
 		return true;
-	return gpu->available && gpu->available[type - gpu->catalog->types] == 0;
+	return available(gpu, type) == 0;
+}
+
+/* How many parents there are for vGPUs of TYPE: VFs that nobody has, or what a PF says
+ * that it takes. */
+static uint32_t places(const struct gpu *gpu, const struct gpu_usage *u,
+		       const struct vgpu_type *type, enum limit *ret_limit)
+{
+	*ret_limit = gpu->is_parent ? LIMIT_DRIVER : LIMIT_NO_FREE_VF;
+	return gpu->is_parent ? available(gpu, type) : u->n_free;
 }
 
 uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t index,
@@ -78,7 +93,8 @@ uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t i
 	const struct gpu *gpu = &host->gpus[index];
 	const struct gpu_usage *u = &usage->gpus[index];
 	const struct vgpu_type *type = catalog_find(gpu->catalog, profile);
-	uint32_t left;
+	enum limit limit;
+	uint32_t left, n;
 
 	if (closed(host, gpu, profile, ret_limit))
 		return 0;
@@ -90,9 +106,10 @@ uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t i
 	if (u->n_vgpus >= type->max_instances)
 		return 0;
 	left = type->max_instances - u->n_vgpus;
-	if (u->n_free_vfs < left) {
-		*ret_limit = LIMIT_NO_FREE_VF;
-		left = u->n_free_vfs;
+	n = places(gpu, u, type, &limit);
+	if (n < left) {
+		*ret_limit = limit;
+		left = n;
 	}
 	if (left && driver_says_no(gpu, u, type)) {
 		*ret_limit = LIMIT_DRIVER;
@@ -105,7 +122,7 @@ bool alloc_admits(const struct host *host, const struct alloc_request *request,
 		  size_t index)
 {
 	const struct gpu *gpu = &host->gpus[index];
-	const struct vf *vf;
+	const struct parent *parent;
 
 	if (request->gpu && !bdf_equal(request->gpu, &gpu->bdf))
 		return false;
@@ -113,21 +130,21 @@ bool alloc_admits(const struct host *host, const struct alloc_request *request,
 		return false;
 	if (!request->vf)
 		return true;
-	vf = host_find_vf(host, request->vf);
-	return vf && vf->gpu == index;
+	parent = host_find_parent(host, request->vf);
+	return parent && parent->gpu == index;
 }
 
-/* The first VF of GPU that is free, or the one asked for; false where it is not free. */
-static bool free_vf(const struct host *host, const struct usage *usage,
-		    const struct alloc_request *request, const struct gpu *gpu,
-		    size_t *ret)
+/* The first parent of GPU that is free, or the one asked for; false where it is not. */
+static bool free_parent(const struct host *host, const struct usage *usage,
+			const struct alloc_request *request, const struct gpu *gpu,
+			size_t *ret)
 {
 	size_t i;
 
-	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs; i++) {
-		if (usage->vf_taken[i] || host->vfs[i].framework != FRAMEWORK_MDEV)
+	for (i = gpu->first_parent; i < gpu->first_parent + gpu->n_parents; i++) {
+		if (usage->taken[i] || host->parents[i].framework == FRAMEWORK_NONE)
 			continue;
-		if (request->vf && !bdf_equal(request->vf, &host->vfs[i].bdf))
+		if (request->vf && !bdf_equal(request->vf, &host->parents[i].bdf))
 			continue;
 		*ret = i;
 		return true;
@@ -146,19 +163,19 @@ bool alloc_place(const struct host *host, const struct usage *usage,
 {
 	bool found = false;
 	enum limit limit;
-	size_t i, vf;
+	size_t i, parent;
 
 	for (i = 0; i < host->n_gpus; i++) {
 		const struct gpu *gpu = &host->gpus[i];
 
 		if (!alloc_admits(host, request, i) ||
 		    !alloc_room(host, usage, i, request->profile, &limit) ||
-		    !free_vf(host, usage, request, gpu, &vf))
+		    !free_parent(host, usage, request, gpu, &parent))
 			continue;
 		if (found && !better(request->policy, usage->gpus[i].n_vgpus,
 				     usage->gpus[ret->gpu].n_vgpus))
 			continue;
-		*ret = (struct placement){ i, vf,
+		*ret = (struct placement){ i, parent,
 					   catalog_find(gpu->catalog, request->profile) };
 		found = true;
 	}
@@ -169,5 +186,5 @@ void alloc_take(const struct host *host, struct usage *usage,
 		const struct placement *placement)
 {
 	usage_add(usage, placement->gpu, placement->type->framebuffer_mib);
-	usage_take_vf(host, usage, placement->vf);
+	usage_take(host, usage, placement->at);
 }

@@ -30,13 +30,13 @@ uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t g
 
 struct alloc_request {
 	const char *profile;
-	const struct bdf *gpu, *vf; /* NULL: any */
+	const struct bdf *gpu, *vf; /* the PF and the parent; NULL: any */
 	int numa_node;		    /* -1: any */
 	enum policy policy;
 };
 
 struct placement {
-	size_t gpu, vf;		      /* indices into the host's arrays */
+	size_t gpu, at;		      /* indices into host->gpus and host->parents */
 	const struct vgpu_type *type; /* borrows from the GPU's catalog */
 };
 
@@ -44,7 +44,7 @@ struct placement {
 bool alloc_admits(const struct host *host, const struct alloc_request *request,
 		  size_t gpu);
 
-/* Picks GPU and VF; false where nothing fits. Ties break by address. */
+/* Picks GPU and parent; false where nothing fits. Ties break by address. */
 bool alloc_place(const struct host *host, const struct usage *usage,
 		 const struct alloc_request *request, struct placement *ret);
 

@@ -57,19 +57,9 @@ enum plan_reason plan_gpu_ready(const struct host *host, const struct gpu *gpu)
 		return REASON_NO_DRIVER;
 	if (strcmp(gpu->driver, "nvidia"))
 		return REASON_OTHER_DRIVER;
-	if (gpu->is_parent)
-		return REASON_FRAMEWORK;
-	if (!gpu->n_vfs)
+	if (!gpu->n_parents)
 		return REASON_SRIOV_OFF;
-	switch (gpu_framework(host, gpu)) {
-	case FRAMEWORK_NONE:
-		return REASON_NO_TYPES;
-	case FRAMEWORK_VFIO:
-		return REASON_FRAMEWORK;
-	case FRAMEWORK_MDEV:
-		break;
-	}
-	return REASON_NONE;
+	return gpu_framework(host, gpu) ? REASON_NONE : REASON_NO_TYPES;
 }
 
 /* May vgpumgr touch the GPU's virtual functions?  Whether it has any is not asked. */
@@ -84,7 +74,7 @@ bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved,
 {
 	size_t i;
 
-	if (!can_enable(gpu) || gpu->n_vfs || !gpu->total_vfs)
+	if (!can_enable(gpu) || gpu_vfs(gpu) || !gpu->total_vfs)
 		return false;
 	for (i = 0; i < n_wishes; i++)
 		if (wishes[i].wanted_vfs && bdf_equal(&wishes[i].bdf, &gpu->bdf))
@@ -106,20 +96,20 @@ static struct verdict report(enum vgpu_state state, enum plan_reason reason, int
 static struct verdict judge_live(const struct host *host, const struct saved_vgpu *saved,
 				 const struct live_vgpu *live)
 {
-	struct verdict v = { STATE_ACTIVE, ACTION_NONE, REASON_NONE, live->vf };
+	struct verdict v = { STATE_ACTIVE, ACTION_NONE, REASON_NONE, live->at };
 
 	if (live->stuck)
-		return report(STATE_STUCK, REASON_STUCK, live->vf);
+		return report(STATE_STUCK, REASON_STUCK, live->at);
 	if (!live->type_dir[0]) /* on the bus, but not made yet */
-		return report(STATE_CREATING, REASON_IN_PROGRESS, live->vf);
+		return report(STATE_CREATING, REASON_IN_PROGRESS, live->at);
 	if (!plan_same_profile(saved, live))
-		return report(STATE_CONFLICT, REASON_OTHER_PROFILE, live->vf);
+		return report(STATE_CONFLICT, REASON_OTHER_PROFILE, live->at);
 	if (live->gpu < 0 || !bdf_equal(&host->gpus[live->gpu].bdf, &saved->gpu))
-		return report(STATE_CONFLICT, REASON_OTHER_GPU, live->vf);
+		return report(STATE_CONFLICT, REASON_OTHER_GPU, live->at);
 	if (saved->state == SAVED_REMOVING)
-		return report(STATE_REMOVING, REASON_REMOVAL_CUT_SHORT, live->vf);
+		return report(STATE_REMOVING, REASON_REMOVAL_CUT_SHORT, live->at);
 	if (saved->state == SAVED_STOPPED)
-		return report(STATE_STOPPED, REASON_STOP_CUT_SHORT, live->vf);
+		return report(STATE_STOPPED, REASON_STOP_CUT_SHORT, live->at);
 	if (saved->state == SAVED_CREATING) {
 		v.state = STATE_CREATING;
 		v.action = ACTION_ROLL_FORWARD;
@@ -145,13 +135,13 @@ static bool foreign_size(const struct host *host, const struct gpu *gpu,
 	return false;
 }
 
-/* The first VF of GPU that shows types and that nobody has, -1 if there is none. */
-static int spare_vf(const struct host *host, const struct gpu *gpu, const bool *vf_taken)
+/* The first parent of GPU that shows types and that nobody has, -1 if there is none. */
+static int spare_parent(const struct host *host, const struct gpu *gpu, const bool *taken)
 {
 	size_t i;
 
-	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs; i++)
-		if (!vf_taken[i] && host->vfs[i].framework == FRAMEWORK_MDEV)
+	for (i = gpu->first_parent; i < gpu->first_parent + gpu->n_parents; i++)
+		if (!taken[i] && host->parents[i].framework)
 			return (int)i;
 	return -1;
 }
@@ -165,6 +155,8 @@ static enum plan_reason obstacle(const struct host *host, const struct saved_vgp
 	if (!gpu)
 		return REASON_GPU_ABSENT;
 	reason = plan_gpu_ready(host, gpu);
+	if (reason == REASON_SRIOV_OFF && bdf_equal(&saved->vf, &saved->gpu))
+		reason = REASON_NO_TYPES; /* they have nothing to do with it */
 	if (reason)
 		return reason;
 	if (gpu->catalog && !gpu->catalog->remembered &&
@@ -174,10 +166,16 @@ static enum plan_reason obstacle(const struct host *host, const struct saved_vgp
 }
 
 static bool can_take(const struct host *host, const struct saved_vgpu *saved,
-		     const struct vf *vf, const bool *vf_taken)
+		     const struct parent *parent, const bool *taken)
 {
-	return vf && vf->framework == FRAMEWORK_MDEV && !vf_taken[vf - host->vfs] &&
-	       bdf_equal(&host->gpus[vf->gpu].bdf, &saved->gpu);
+	return parent && parent->framework && !taken[parent - host->parents] &&
+	       bdf_equal(&host->gpus[parent->gpu].bdf, &saved->gpu);
+}
+
+static void take(const struct host *host, bool *taken, size_t parent)
+{
+	if (!parent_is_shared(host, parent))
+		taken[parent] = true;
 }
 
 /* The saved vGPU is not in the kernel and is wanted there. */
@@ -186,7 +184,7 @@ static struct verdict judge_absent(const struct host *host,
 				   const struct plan *plan)
 {
 	const struct gpu *gpu = host_find_gpu(host, &saved->gpu);
-	const struct vf *vf = host_find_vf(host, &saved->vf);
+	const struct parent *parent = host_find_parent(host, &saved->vf);
 	bool creating = saved->state == SAVED_CREATING;
 	struct verdict v = { creating ? STATE_CREATING : STATE_MISSING,
 			     creating ? ACTION_ROLL_FORWARD : ACTION_CREATE,
@@ -199,16 +197,19 @@ static struct verdict judge_absent(const struct host *host,
 			      v.reason, -1);
 	if (foreign_size(host, gpu, saved->framebuffer_mib, plan->ours))
 		return report(STATE_CONFLICT, REASON_OTHER_SIZE, -1);
-	if (can_take(host, saved, vf, plan->vf_taken)) {
-		v.vf = (int)(vf - host->vfs);
+	if (can_take(host, saved, parent, plan->taken)) {
+		v.at = (int)(parent - host->parents);
 	} else {
-		v.reason = vf && vf->framework ? REASON_VF_TAKEN : REASON_VF_GONE;
+		v.reason = parent && parent->framework ? REASON_VF_TAKEN : REASON_VF_GONE;
+		/* there, the VM's config names the VF */
+		if (gpu_framework(host, gpu) == FRAMEWORK_VFIO)
+			return report(STATE_CONFLICT, v.reason, -1);
 		v.action = ACTION_MOVE;
-		v.vf = spare_vf(host, gpu, plan->vf_taken);
-		if (v.vf < 0)
+		v.at = spare_parent(host, gpu, plan->taken);
+		if (v.at < 0)
 			return report(v.state, REASON_NO_FREE_VF, -1);
 	}
-	plan->vf_taken[v.vf] = true;
+	take(host, plan->taken, (size_t)v.at);
 	return v;
 }
 
@@ -273,7 +274,7 @@ static void mark_live(const struct host *host, const struct saved_vgpu *saved,
 	size_t i;
 
 	memset(plan->ours, 0, host->n_live * sizeof(*plan->ours));
-	memset(plan->vf_taken, 0, host->n_vfs * sizeof(*plan->vf_taken));
+	memset(plan->taken, 0, host->n_parents * sizeof(*plan->taken));
 	for (i = 0; i < n_saved; i++) {
 		const struct live_vgpu *live = host_find_live(host, saved[i].uuid);
 
@@ -281,24 +282,24 @@ static void mark_live(const struct host *host, const struct saved_vgpu *saved,
 			plan->ours[live - host->live] = true;
 	}
 	for (i = 0; i < host->n_live; i++)
-		if (host->live[i].vf >= 0)
-			plan->vf_taken[host->live[i].vf] = true;
+		if (host->live[i].at >= 0)
+			take(host, plan->taken, (size_t)host->live[i].at);
 }
 
 /* A vGPU that is stopped, or that somebody is at work on, keeps its VF. */
 static void keep_vf(const struct host *host, const struct saved_vgpu *saved,
 		    struct plan *plan)
 {
-	const struct vf *vf = host_find_vf(host, &saved->vf);
+	const struct parent *parent = host_find_parent(host, &saved->vf);
 
-	if (vf)
-		plan->vf_taken[vf - host->vfs] = true;
+	if (parent)
+		take(host, plan->taken, (size_t)(parent - host->parents));
 }
 
 /* What judge_at_once() leaves behind until a VF has been looked for. */
 static bool is_open(const struct verdict *v)
 {
-	return v->action == ACTION_CREATE && v->vf < 0;
+	return v->action == ACTION_CREATE && v->at < 0;
 }
 
 bool plan_leaves_vf(const struct verdict *v)
@@ -327,8 +328,8 @@ static void judge_all(const struct host *host, const struct saved_vgpu *saved,
 	 * reported keeps its VF as well. */
 	for (i = 0; i < n_saved; i++)
 		if (is_open(&v[i]) &&
-		    can_take(host, &saved[i], host_find_vf(host, &saved[i].vf),
-			     plan->vf_taken)) {
+		    can_take(host, &saved[i], host_find_parent(host, &saved[i].vf),
+			     plan->taken)) {
 			v[i] = judge_absent(host, &saved[i], plan);
 			keep_vf(host, &saved[i], plan);
 		}
@@ -341,7 +342,7 @@ static void judge_all(const struct host *host, const struct saved_vgpu *saved,
 static bool is_barred(const struct host *host, const struct saved_vgpu *saved,
 		      size_t n_saved, const struct verdict *verdicts, size_t index)
 {
-	const struct bdf *home = &host->vfs[verdicts[index].vf].bdf;
+	const struct bdf *home = &host->parents[verdicts[index].at].bdf;
 	size_t i;
 
 	for (i = 0; i < n_saved; i++)

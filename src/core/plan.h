@@ -55,7 +55,8 @@ struct verdict {
 	enum vgpu_state state;
 	enum plan_action action;
 	enum plan_reason reason;
-	int vf; /* index into host->vfs: where it is or is to be made; -1 if nowhere */
+	int at; /* index into host->parents: where it is or is to be made; -1 if nowhere
+		 */
 };
 
 const char *vgpu_state_name(enum vgpu_state state);
@@ -77,9 +78,9 @@ bool plan_wants_sriov(const struct gpu *gpu, const struct saved_vgpu *saved,
 /* Scratch space and by-products of plan_reconcile(); the caller gives the arrays. */
 struct plan {
 	struct verdict *verdicts; /* one per saved vGPU */
-	bool *ours; /* one per HOST->live: the record knows it; if not, it is foreign */
-	bool *vf_taken; /* one per HOST->vfs: has a vGPU, or is promised to one */
-	bool *stays;	/* one per saved vGPU: its record cannot follow it to its VF */
+	bool *ours;  /* one per HOST->live: the record knows it; if not, it is foreign */
+	bool *taken; /* one per HOST->parents: has a vGPU, or is promised to one */
+	bool *stays; /* one per saved vGPU: its record cannot follow it to its VF */
 };
 
 /* Judges every saved vGPU: RET->verdicts[i] is about SAVED[i], which is sorted by place.

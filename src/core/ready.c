@@ -19,9 +19,11 @@ enum ready_step ready_step(const struct host *host, const struct bdf *bdf, bool 
 		return READY_DRIVER;
 	if (strcmp(gpu->driver, "nvidia") || gpu->is_parent)
 		return READY_DONE;
-	if (!gpu->n_vfs) /* with an override, it is left alone */
+	if (!gpu->total_vfs && !gpu->n_parents) /* it is to be a parent itself */
+		return READY_TYPES;
+	if (!gpu->n_parents) /* with an override, it is left alone */
 		return gpu->driver_override[0] ? READY_DONE : READY_VFS;
-	return busy || gpu_ready_vfs(host, gpu) < gpu->n_vfs ? READY_TYPES : READY_DONE;
+	return busy || gpu_ready_vfs(host, gpu) < gpu_vfs(gpu) ? READY_TYPES : READY_DONE;
 }
 
 struct ready ready_start(const struct host *host, const struct bdf *bdf, bool busy,
@@ -41,7 +43,7 @@ void ready_look(struct ready *ready, const struct host *host, bool busy, bool ha
 	struct ready is = { .gpu = ready->gpu,
 			    .step = ready_step(host, &ready->gpu, busy),
 			    .busy = busy,
-			    .n_vfs = gpu ? gpu->n_vfs : 0,
+			    .n_vfs = gpu ? gpu_vfs(gpu) : 0,
 			    .n_types = gpu ? gpu_ready_vfs(host, gpu) : 0,
 			    .since = now };
 	bool further = is.step > ready->step ||

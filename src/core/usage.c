@@ -17,11 +17,13 @@ void usage_add(struct usage *usage, size_t gpu, uint32_t size_mib)
 		u->mixed = true;
 }
 
-void usage_take_vf(const struct host *host, struct usage *usage, size_t vf)
+void usage_take(const struct host *host, struct usage *usage, size_t parent)
 {
-	if (!usage->vf_taken[vf] && host->vfs[vf].framework == FRAMEWORK_MDEV)
-		usage->gpus[host->vfs[vf].gpu].n_free_vfs--;
-	usage->vf_taken[vf] = true;
+	if (parent_is_shared(host, parent))
+		return;
+	if (!usage->taken[parent] && host->parents[parent].framework)
+		usage->gpus[host->parents[parent].gpu].n_free--;
+	usage->taken[parent] = true;
 }
 
 static void add_live(const struct host *host, const struct live_vgpu *live,
@@ -29,19 +31,19 @@ static void add_live(const struct host *host, const struct live_vgpu *live,
 {
 	if (live->gpu >= 0)
 		usage_add(usage, (size_t)live->gpu, live->framebuffer_mib);
-	if (live->vf >= 0)
-		usage_take_vf(host, usage, (size_t)live->vf);
+	if (live->at >= 0)
+		usage_take(host, usage, (size_t)live->at);
 }
 
 static void add_saved(const struct host *host, const struct saved_vgpu *saved,
 		      struct usage *usage)
 {
 	const struct gpu *gpu = host_find_gpu(host, &saved->gpu);
-	const struct vf *vf = host_find_vf(host, &saved->vf);
+	const struct parent *parent = host_find_parent(host, &saved->vf);
 	const struct live_vgpu *live = host_find_live(host, saved->uuid);
 
-	if (vf)
-		usage_take_vf(host, usage, (size_t)(vf - host->vfs));
+	if (parent)
+		usage_take(host, usage, (size_t)(parent - host->parents));
 	if (!live && gpu)
 		usage_add(usage, (size_t)(gpu - host->gpus), saved->framebuffer_mib);
 	/* A stuck device no longer shows its type: the record tells its size. */
@@ -58,10 +60,10 @@ void usage_fill(const struct host *host, const struct saved_vgpu *saved, size_t 
 	size_t i;
 
 	memset(ret->gpus, 0, host->n_gpus * sizeof(*ret->gpus));
-	memset(ret->vf_taken, 0, host->n_vfs * sizeof(*ret->vf_taken));
-	for (i = 0; i < host->n_vfs; i++)
-		ret->gpus[host->vfs[i].gpu].n_free_vfs +=
-			host->vfs[i].framework == FRAMEWORK_MDEV;
+	memset(ret->taken, 0, host->n_parents * sizeof(*ret->taken));
+	for (i = 0; i < host->n_parents; i++)
+		ret->gpus[host->parents[i].gpu].n_free +=
+			host->parents[i].framework && !parent_is_shared(host, i);
 	for (i = 0; i < host->n_live; i++)
 		add_live(host, &host->live[i], ret);
 	for (i = 0; i < n_saved; i++)

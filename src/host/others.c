@@ -62,7 +62,7 @@ static bool is_own_vf(const struct host *host, const struct own_gpus *ours,
 {
 	size_t i;
 
-	if (host_find_vf(host, bdf))
+	if (host_find_parent(host, bdf))
 		return true;
 	for (i = 0; i < ours->n_vgpus; i++)
 		if (bdf_equal(&ours->vgpus[i].vf, bdf))

@@ -26,7 +26,7 @@ static bool is_of_gpu(const struct host *host, const char *name)
 	struct bdf bdf;
 
 	return bdf_parse(name, &bdf) &&
-	       (host_find_gpu(host, &bdf) || host_find_vf(host, &bdf));
+	       (host_find_gpu(host, &bdf) || host_find_parent(host, &bdf));
 }
 
 static int read_parent(int root_fd, const char *name, const struct scan_options *options,

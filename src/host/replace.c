@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Appends SOURCE's GPUs, but for those SKIP says, with their VFs to HOST. */
+/* Appends SOURCE's GPUs, but for those SKIP says, with their parents to HOST. */
 static void append_gpus(struct host *host, struct host *source, const struct bdf *skip)
 {
 	size_t i, j;
@@ -14,12 +14,12 @@ static void append_gpus(struct host *host, struct host *source, const struct bdf
 		if (skip && bdf_equal(&source->gpus[i].bdf, skip))
 			continue;
 		*gpu = source->gpus[i];
-		gpu->first_vf = host->n_vfs;
+		gpu->first_parent = host->n_parents;
 		source->gpus[i].catalog = NULL; /* moved */
 		source->gpus[i].available = NULL;
-		for (j = 0; j < gpu->n_vfs; j++)
-			host->vfs[host->n_vfs++] =
-				source->vfs[source->gpus[i].first_vf + j];
+		for (j = 0; j < gpu->n_parents; j++)
+			host->parents[host->n_parents++] =
+				source->parents[source->gpus[i].first_parent + j];
 		host->n_gpus++;
 	}
 }
@@ -50,21 +50,22 @@ static void locate(struct host *host)
 	size_t i, j;
 
 	for (i = 0; i < host->n_gpus; i++)
-		for (j = 0; j < host->gpus[i].n_vfs; j++)
-			host->vfs[host->gpus[i].first_vf + j].gpu = (uint32_t)i;
-	for (i = 0; i < host->n_vfs; i++)
-		host->vfs_by_bdf[i] = (uint32_t)i;
+		for (j = 0; j < host->gpus[i].n_parents; j++)
+			host->parents[host->gpus[i].first_parent + j].gpu = (uint32_t)i;
+	for (i = 0; i < host->n_parents; i++)
+		host->parents_by_bdf[i] = (uint32_t)i;
 	host_sort(host);
 	for (i = 0; i < host->n_live; i++) {
 		struct live_vgpu *live = &host->live[i];
-		const struct vf *vf;
+		const struct parent *parent;
 		const struct gpu *gpu;
 
 		if (live->gpu < 0)
 			continue;
-		vf = host_find_vf(host, &live->parent);
-		gpu = vf ? &host->gpus[vf->gpu] : host_find_gpu(host, &live->parent);
-		live->vf = vf ? (int)(vf - host->vfs) : -1;
+		parent = host_find_parent(host, &live->parent);
+		gpu = parent ? &host->gpus[parent->gpu]
+			     : host_find_gpu(host, &live->parent);
+		live->at = parent ? (int)(parent - host->parents) : -1;
 		live->gpu = gpu ? (int)(gpu - host->gpus) : -1;
 	}
 }
@@ -73,13 +74,14 @@ bool host_replace_gpu(struct host *host, struct host *fresh, const struct bdf *b
 {
 	struct host merged = *host;
 
-	merged.n_gpus = merged.n_vfs = merged.n_live = 0;
+	merged.n_gpus = merged.n_parents = merged.n_live = 0;
 	merged.gpus = calloc(host->n_gpus + fresh->n_gpus + 1, sizeof(*merged.gpus));
-	merged.vfs = calloc(host->n_vfs + fresh->n_vfs + 1, sizeof(*merged.vfs));
-	merged.vfs_by_bdf =
-		calloc(host->n_vfs + fresh->n_vfs + 1, sizeof(*merged.vfs_by_bdf));
+	merged.parents =
+		calloc(host->n_parents + fresh->n_parents + 1, sizeof(*merged.parents));
+	merged.parents_by_bdf = calloc(host->n_parents + fresh->n_parents + 1,
+				       sizeof(*merged.parents_by_bdf));
 	merged.live = calloc(host->n_live + fresh->n_live + 1, sizeof(*merged.live));
-	if (!merged.gpus || !merged.vfs || !merged.vfs_by_bdf || !merged.live) {
+	if (!merged.gpus || !merged.parents || !merged.parents_by_bdf || !merged.live) {
 		host_clear(&merged);
 		return false;
 	}

@@ -21,8 +21,8 @@ struct scan {
 	int root_fd, devices_fd; /* devices_fd is -1 on a host without PCI */
 	const struct scan_options *options;
 	struct host *host;
-	size_t gpu_room, vf_room;
-	struct names parents; /* mdev parents */
+	size_t gpu_room, parent_room;
+	struct names mdev_parents;
 };
 
 void scan_warn(const struct scan_options *options, const struct error *err)
@@ -75,13 +75,33 @@ static struct gpu *add_gpu(struct scan *scan, const struct bdf *bdf)
 		scan->gpu_room = room;
 	}
 	gpu = &host->gpus[host->n_gpus++];
-	*gpu = (struct gpu){ .bdf = *bdf, .numa_node = -1, .first_vf = host->n_vfs };
+	*gpu = (struct gpu){ .bdf = *bdf,
+			     .numa_node = -1,
+			     .first_parent = host->n_parents };
 	return gpu;
 }
 
+/* A GPU from before SR-IOV is its own parent. */
+static int add_own_parent(struct scan *scan, struct gpu *gpu, struct error *err)
+{
+	struct host *host = scan->host;
+	struct parent *grown;
+
+	grown = reallocarray(host->parents, host->n_parents + 1, sizeof(*grown));
+	if (!grown)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
+	host->parents = grown;
+	scan->parent_room = host->n_parents + 1;
+	grown[host->n_parents++] =
+		(struct parent){ .bdf = gpu->bdf, .gpu = (uint32_t)(gpu - host->gpus) };
+	gpu->n_parents = 1;
+	gpu->is_parent = true;
+	return 0;
+}
+
 /* Lists GPU's VFs and marks them in SKIP, which goes with NAMES. */
-static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names,
-		   bool *skip, struct error *err)
+static int add_parents(struct scan *scan, struct gpu *gpu, const struct names *names,
+		       bool *skip, struct error *err)
 {
 	struct host *host = scan->host;
 	char name[BDF_SIZE];
@@ -93,11 +113,11 @@ static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names
 
 	if (fd < 0)
 		return fd;
-	r = sriov_list_vfs(fd, (uint32_t)(gpu - host->gpus), &host->vfs, &host->n_vfs,
-			   &scan->vf_room, err);
-	gpu->n_vfs = host->n_vfs - gpu->first_vf;
-	for (i = gpu->first_vf; i < host->n_vfs; i++) {
-		ssize_t at = names_index(names, bdf_format(&host->vfs[i].bdf, name));
+	r = sriov_list_vfs(fd, (uint32_t)(gpu - host->gpus), &host->parents,
+			   &host->n_parents, &scan->parent_room, err);
+	gpu->n_parents = host->n_parents - gpu->first_parent;
+	for (i = gpu->first_parent; i < host->n_parents; i++) {
+		ssize_t at = names_index(names, bdf_format(&host->parents[i].bdf, name));
 
 		if (at >= 0)
 			skip[at] = true;
@@ -110,10 +130,13 @@ static int add_vfs(struct scan *scan, struct gpu *gpu, const struct names *names
 		/* It matters where VFs may be enabled, and is read nowhere else: it
 		 * hangs with a GPU whose VFs somebody switches off while one is in use.
 		 */
-		if (gpu->total_vfs && !gpu->n_vfs && !strcmp(gpu->driver, "nvidia") &&
+		if (gpu->total_vfs && !gpu->n_parents && !strcmp(gpu->driver, "nvidia") &&
 		    pci_read_override(scan->devices_fd, gpu, &inner) < 0)
 			scan_warn(scan->options, &inner);
 	}
+	if (r == 0 && !gpu->n_parents &&
+	    names_contain(&scan->mdev_parents, bdf_format(&gpu->bdf, name)))
+		r = add_own_parent(scan, gpu, err);
 	return r;
 }
 
@@ -161,7 +184,7 @@ static int look_at(struct scan *scan, const char *name, bool bound,
 		if (r < 0)
 			scan_warn(scan->options, err);
 	}
-	return add_vfs(scan, gpu, names, skip, err);
+	return add_parents(scan, gpu, names, skip, err);
 }
 
 /* In order of addresses, so that a PF is seen before its VFs. */
@@ -208,34 +231,31 @@ static void sort_gpus(struct host *host)
 	if (host->n_gpus)
 		qsort(host->gpus, host->n_gpus, sizeof(*host->gpus), compare_gpus);
 	for (i = 0; i < host->n_gpus; i++)
-		for (j = 0; j < host->gpus[i].n_vfs; j++)
-			host->vfs[host->gpus[i].first_vf + j].gpu = (uint32_t)i;
+		for (j = 0; j < host->gpus[i].n_parents; j++)
+			host->parents[host->gpus[i].first_parent + j].gpu = (uint32_t)i;
 }
 
-/* How each VF offers vGPUs, if it does yet. */
+/* How each parent offers vGPUs, if it does yet. */
 static void find_frameworks(struct scan *scan)
 {
 	struct host *host = scan->host;
 	char name[BDF_SIZE];
 	size_t i;
 
-	for (i = 0; i < host->n_gpus; i++)
-		host->gpus[i].is_parent = names_contain(
-			&scan->parents, bdf_format(&host->gpus[i].bdf, name));
-	for (i = 0; i < host->n_vfs; i++) {
-		struct vf *vf = &host->vfs[i];
+	for (i = 0; i < host->n_parents; i++) {
+		struct parent *parent = &host->parents[i];
 		struct error err;
 		int r;
 
-		if (names_contain(&scan->parents, bdf_format(&vf->bdf, name))) {
-			vf->framework = FRAMEWORK_MDEV;
+		if (names_contain(&scan->mdev_parents, bdf_format(&parent->bdf, name))) {
+			parent->framework = FRAMEWORK_MDEV;
 			continue;
 		}
-		r = vfio_current_type(scan->devices_fd, name, &vf->vfio_type, &err);
+		r = vfio_current_type(scan->devices_fd, name, &parent->vfio_type, &err);
 		if (r < 0)
 			scan_warn(scan->options, &err);
 		else if (r > 0)
-			vf->framework = FRAMEWORK_VFIO;
+			parent->framework = FRAMEWORK_VFIO;
 	}
 }
 
@@ -302,37 +322,32 @@ static int read_available(int types_fd, struct gpu *gpu,
 	return 0;
 }
 
-static bool holds_vgpu(const struct host *host, size_t vf)
+static bool holds_vgpu(const struct host *host, size_t parent)
 {
 	size_t i;
 
 	for (i = 0; i < host->n_live; i++)
-		if (host->live[i].vf == (int)vf)
+		if (host->live[i].at == (int)parent)
 			return true;
 	return false;
 }
 
-/* Opens mdev_supported_types of the GPU's first VF that has one, a free one if ONLY_FREE;
- * -ENOENT where there is none. */
+/* Opens mdev_supported_types of the GPU's first parent that has one, one with room if
+ * ONLY_FREE; -ENOENT where there is none. */
 static int open_types(int devices_fd, const struct host *host, const struct gpu *gpu,
 		      bool only_free)
 {
 	char path[64], name[BDF_SIZE];
 	size_t i;
 
-	if (gpu->is_parent) {
-		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types",
-			       bdf_format(&gpu->bdf, name));
-		return sysfs_walk(devices_fd, path, NULL);
-	}
-	for (i = gpu->first_vf; i < gpu->first_vf + gpu->n_vfs; i++) {
+	for (i = gpu->first_parent; i < gpu->first_parent + gpu->n_parents; i++) {
 		int fd;
 
-		if (host->vfs[i].framework != FRAMEWORK_MDEV ||
-		    (only_free && holds_vgpu(host, i)))
+		if (host->parents[i].framework != FRAMEWORK_MDEV ||
+		    (only_free && !gpu->is_parent && holds_vgpu(host, i)))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types",
-			       bdf_format(&host->vfs[i].bdf, name));
+			       bdf_format(&host->parents[i].bdf, name));
 		fd = sysfs_walk(devices_fd, path, NULL);
 		if (fd >= 0)
 			return fd;
@@ -385,8 +400,8 @@ static int finish_pci(struct scan *scan, struct error *err)
 	struct host *host = scan->host;
 
 	sort_gpus(host);
-	host->vfs_by_bdf = calloc(host->n_vfs + 1, sizeof(*host->vfs_by_bdf));
-	if (!host->vfs_by_bdf)
+	host->parents_by_bdf = calloc(host->n_parents + 1, sizeof(*host->parents_by_bdf));
+	if (!host->parents_by_bdf)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "scan");
 	find_frameworks(scan);
 	host_sort(host);
@@ -406,12 +421,12 @@ static int look_at_host(int root_fd, const struct scan_options *options,
 	if (devices_fd < 0 && devices_fd != -ENOENT)
 		return devices_fd;
 	scan_identity(root_fd, host);
-	r = mdev_list_parents(root_fd, &scan.parents, err);
+	r = mdev_list_parents(root_fd, &scan.mdev_parents, err);
 	if (r == 0 && devices_fd >= 0)
 		r = find_gpus(&scan, err);
 	if (r == 0 && devices_fd >= 0)
 		r = finish_pci(&scan, err);
-	names_free(&scan.parents);
+	names_free(&scan.mdev_parents);
 	if (r == 0)
 		r = scan_live(root_fd, options, host, err);
 	if (r < 0)
@@ -440,14 +455,14 @@ static int look_at_one(int root_fd, const struct bdf *bdf,
 		return devices_fd;
 	r = pci_driver(devices_fd, bdf_format(bdf, name), driver, err);
 	if (r == 0)
+		r = mdev_list_parents(root_fd, &scan.mdev_parents, err);
+	if (r == 0)
 		r = look_at(&scan, name, !strcmp(driver, "nvidia"), &none, NULL, err);
 	if (r == 0)
-		r = mdev_list_parents(root_fd, &scan.parents, err);
-	if (r == 0)
 		r = finish_pci(&scan, err);
-	names_free(&scan.parents);
+	names_free(&scan.mdev_parents);
 	if (r == 0)
-		r = scan_live_on_vfs(root_fd, options, host, err);
+		r = scan_live_on_parents(root_fd, options, host, err);
 	if (r < 0)
 		return r;
 	host_sort(host);

@@ -61,7 +61,7 @@ static struct live_vgpu *add_live(struct live_scan *scan)
 		host->live = grown;
 		scan->room = room;
 	}
-	host->live[host->n_live] = (struct live_vgpu){ .gpu = -1, .vf = -1 };
+	host->live[host->n_live] = (struct live_vgpu){ .gpu = -1, .at = -1 };
 	return &host->live[host->n_live++];
 }
 
@@ -118,9 +118,10 @@ static int read_type(struct live_scan *scan, int parents_fd, const struct live_v
 
 		if (fd >= 0)
 			r = mdev_read_type(fd, live->type_dir, ret, err);
-		if (r != -ENOENT || live->gpu < 0 || i >= host->gpus[live->gpu].n_vfs)
+		if (r != -ENOENT || live->gpu < 0 || i >= host->gpus[live->gpu].n_parents)
 			return r;
-		bdf_format(&host->vfs[host->gpus[live->gpu].first_vf + i].bdf, name);
+		bdf_format(&host->parents[host->gpus[live->gpu].first_parent + i].bdf,
+			   name);
 		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types", name);
 	}
 }
@@ -176,16 +177,17 @@ static void place_live(struct live_scan *scan, int parents_fd, struct live_vgpu 
 {
 	const struct host *host = scan->host;
 	char path[TYPE_DIR_SIZE + UUID_SIZE + 16];
-	const struct vf *vf;
+	const struct parent *parent;
 	const struct gpu *gpu;
 	struct error err;
 	int r;
 
 	live->framework = FRAMEWORK_MDEV;
 	if (bdf_parse(live->parent_name, &live->parent)) {
-		vf = host_find_vf(host, &live->parent);
-		gpu = vf ? &host->gpus[vf->gpu] : host_find_gpu(host, &live->parent);
-		live->vf = vf ? (int)(vf - host->vfs) : -1;
+		parent = host_find_parent(host, &live->parent);
+		gpu = parent ? &host->gpus[parent->gpu]
+			     : host_find_gpu(host, &live->parent);
+		live->at = parent ? (int)(parent - host->parents) : -1;
 		live->gpu = gpu ? (int)(gpu - host->gpus) : -1;
 	}
 	(void)snprintf(path, sizeof(path), "%s/%s/mdev_type", live->parent_name,
@@ -258,8 +260,8 @@ static int scan_vfio(struct live_scan *scan, struct error *err)
 	struct host *host = scan->host;
 	size_t i;
 
-	for (i = 0; i < host->n_vfs; i++) {
-		const struct vf *vf = &host->vfs[i];
+	for (i = 0; i < host->n_parents; i++) {
+		const struct parent *vf = &host->parents[i];
 		struct live_vgpu *live;
 
 		if (!vf->vfio_type)
@@ -270,7 +272,7 @@ static int scan_vfio(struct live_scan *scan, struct error *err)
 		live->framework = FRAMEWORK_VFIO;
 		live->parent = vf->bdf;
 		live->gpu = (int)vf->gpu;
-		live->vf = (int)i;
+		live->at = (int)i;
 		live->type_id = vf->vfio_type;
 		(void)bdf_format(&vf->bdf, live->parent_name);
 	}
@@ -285,22 +287,34 @@ static bool is_on_bus(const struct live_scan *scan, const char *uuid)
 	return sysfs_exists(scan->root_fd, path);
 }
 
-/* Devices under a VF; one that the bus does not list waits for its user to let go. */
-static int scan_vf(struct live_scan *scan, int devices_fd, size_t vf_index,
-		   struct error *err)
+static bool is_known(const struct host *host, const char *uuid, size_t parent)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].at == (int)parent && !strcmp(host->live[i].uuid, uuid))
+			return true;
+	return false;
+}
+
+/* Devices under a parent; one that the bus does not list waits for its user to let go. */
+static int scan_parent(struct live_scan *scan, int devices_fd, size_t index,
+		       struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
 	char parent[BDF_SIZE], uuid[UUID_SIZE];
 	size_t i;
-	int r = sysfs_list(devices_fd, bdf_format(&scan->host->vfs[vf_index].bdf, parent),
-			   &names, err);
+	int r = sysfs_list(devices_fd,
+			   bdf_format(&scan->host->parents[index].bdf, parent), &names,
+			   err);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (i = 0; i < names.n; i++) {
 		struct live_vgpu *live;
 
-		if (!uuid_normalise(names.names[i], uuid))
+		if (!uuid_normalise(names.names[i], uuid) ||
+		    is_known(scan->host, uuid, index))
 			continue;
 		live = add_live(scan);
 		if (!live)
@@ -313,12 +327,13 @@ static int scan_vf(struct live_scan *scan, int devices_fd, size_t vf_index,
 	return 0;
 }
 
-/* A VF that holds a device of the bus cannot hold another, so only the rest is listed. */
+/* A VF that holds a device of the bus cannot hold another, so only the rest is listed. A
+ * PF may hold more. */
 static int scan_stuck(struct live_scan *scan, struct error *err)
 {
 	struct host *host = scan->host;
 	_cleanup_(closep) int devices_fd = sysfs_walk(scan->root_fd, PCI_DEVICES, err);
-	_cleanup_(freep) bool *busy = calloc(host->n_vfs + 1, sizeof(*busy));
+	_cleanup_(freep) bool *busy = calloc(host->n_parents + 1, sizeof(*busy));
 	size_t i;
 
 	if (!busy)
@@ -326,12 +341,12 @@ static int scan_stuck(struct live_scan *scan, struct error *err)
 	if (devices_fd < 0)
 		return devices_fd == -ENOENT ? 0 : devices_fd;
 	for (i = 0; i < host->n_live; i++)
-		if (host->live[i].vf >= 0)
-			busy[host->live[i].vf] = true;
-	for (i = 0; i < host->n_vfs; i++) {
+		if (host->live[i].at >= 0 && !host->gpus[host->live[i].gpu].is_parent)
+			busy[host->live[i].at] = true;
+	for (i = 0; i < host->n_parents; i++) {
 		struct error inner;
 
-		if (!busy[i] && scan_vf(scan, devices_fd, i, &inner) < 0)
+		if (!busy[i] && scan_parent(scan, devices_fd, i, &inner) < 0)
 			scan_warn(scan->options, &inner);
 	}
 	return 0;
@@ -351,8 +366,8 @@ int scan_live(int root_fd, const struct scan_options *options, struct host *host
 	return r;
 }
 
-int scan_live_on_vfs(int root_fd, const struct scan_options *options, struct host *host,
-		     struct error *err)
+int scan_live_on_parents(int root_fd, const struct scan_options *options,
+			 struct host *host, struct error *err)
 {
 	struct live_scan scan = { .root_fd = root_fd, .options = options, .host = host };
 	int r = scan_vfio(&scan, err);

@@ -15,8 +15,8 @@ void host_clear(struct host *host)
 		free(host->gpus[i].available);
 	}
 	free(host->gpus);
-	free(host->vfs);
-	free(host->vfs_by_bdf);
+	free(host->parents);
+	free(host->parents_by_bdf);
 	free(host->live);
 }
 
@@ -40,13 +40,13 @@ struct gpu *host_find_gpu(const struct host *host, const struct bdf *bdf)
 	return bsearch(bdf, host->gpus, host->n_gpus, sizeof(*host->gpus), compare_gpu);
 }
 
-struct vf *host_find_vf(const struct host *host, const struct bdf *bdf)
+struct parent *host_find_parent(const struct host *host, const struct bdf *bdf)
 {
-	size_t low = 0, high = host->n_vfs;
+	size_t low = 0, high = host->n_parents;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		struct vf *vf = &host->vfs[host->vfs_by_bdf[mid]];
+		struct parent *vf = &host->parents[host->parents_by_bdf[mid]];
 		int order = bdf_compare(bdf, &vf->bdf);
 
 		if (!order)
@@ -81,7 +81,7 @@ static int compare_live(const void *a, const void *b)
 
 static int compare_vf_index(const void *a, const void *b, void *vfs)
 {
-	const struct vf *all = vfs;
+	const struct parent *all = vfs;
 
 	return bdf_compare(&all[*(const uint32_t *)a].bdf,
 			   &all[*(const uint32_t *)b].bdf);
@@ -91,11 +91,11 @@ void host_sort(struct host *host)
 {
 	size_t i;
 
-	for (i = 0; i < host->n_vfs; i++)
-		host->vfs_by_bdf[i] = (uint32_t)i;
-	if (host->n_vfs)
-		qsort_r(host->vfs_by_bdf, host->n_vfs, sizeof(*host->vfs_by_bdf),
-			compare_vf_index, host->vfs);
+	for (i = 0; i < host->n_parents; i++)
+		host->parents_by_bdf[i] = (uint32_t)i;
+	if (host->n_parents)
+		qsort_r(host->parents_by_bdf, host->n_parents,
+			sizeof(*host->parents_by_bdf), compare_vf_index, host->parents);
 	if (host->n_live)
 		qsort(host->live, host->n_live, sizeof(*host->live), compare_live);
 }
@@ -158,7 +158,7 @@ enum gpu_mode gpu_mode(const struct gpu *gpu)
 	for (i = 0; i < sizeof(stubs) / sizeof(stubs[0]); i++)
 		if (!strcmp(gpu->driver, stubs[i]))
 			return MODE_PASSTHROUGH;
-	if (gpu->n_vfs || gpu->is_parent)
+	if (gpu->n_parents)
 		return MODE_VGPU;
 	if (!gpu->driver[0])
 		return MODE_UNKNOWN;
@@ -169,20 +169,28 @@ enum framework gpu_framework(const struct host *host, const struct gpu *gpu)
 {
 	size_t i;
 
-	if (gpu->is_parent)
-		return FRAMEWORK_MDEV;
-	for (i = 0; i < gpu->n_vfs; i++)
-		if (host->vfs[gpu->first_vf + i].framework)
-			return host->vfs[gpu->first_vf + i].framework;
+	for (i = 0; i < gpu->n_parents; i++)
+		if (host->parents[gpu->first_parent + i].framework)
+			return host->parents[gpu->first_parent + i].framework;
 	return FRAMEWORK_NONE;
+}
+
+bool parent_is_shared(const struct host *host, size_t parent)
+{
+	return host->gpus[host->parents[parent].gpu].is_parent;
+}
+
+size_t gpu_vfs(const struct gpu *gpu)
+{
+	return gpu->is_parent ? 0 : gpu->n_parents;
 }
 
 size_t gpu_ready_vfs(const struct host *host, const struct gpu *gpu)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < gpu->n_vfs; i++)
-		n += host->vfs[gpu->first_vf + i].framework != FRAMEWORK_NONE;
+	for (i = 0; i < gpu_vfs(gpu); i++)
+		n += host->parents[gpu->first_parent + i].framework != FRAMEWORK_NONE;
 	return n;
 }
 

@@ -24,10 +24,10 @@ enum framework {
 /* What a GPU is used for, as far as its driver tells. */
 enum gpu_mode { MODE_UNKNOWN, MODE_VGPU, MODE_PASSTHROUGH, MODE_HOST };
 
-/* A virtual function of a GPU. */
-struct vf {
+/* A PCI function that vGPUs are made on: a VF, or a GPU from before SR-IOV itself. */
+struct parent {
 	struct bdf bdf;
-	uint32_t index; /* N of the PF's virtfnN link */
+	uint32_t index; /* N of the PF's virtfnN link; 0 of a PF */
 	uint32_t gpu;	/* index into host->gpus */
 	enum framework framework;
 	uint32_t vfio_type; /* nvidia/current_vgpu_type, 0 where nothing is made on it */
@@ -50,8 +50,8 @@ struct gpu {
 	char driver_override[DRIVER_NAME_SIZE]; /* "" if none is set, or not read */
 	int numa_node;				/* -1 where there is none */
 	uint32_t total_vfs;			/* sriov_totalvfs; 0 without SR-IOV */
-	size_t first_vf, n_vfs;			/* its part of host->vfs, by index */
-	bool is_parent; /* vGPUs are made on the PF itself (before SR-IOV GPUs) */
+	size_t first_parent, n_parents;		/* its part of host->parents, by index */
+	bool is_parent; /* vGPUs are made on the PF itself: it is its only parent */
 	bool excluded;	/* the operator's config leaves it alone */
 	struct catalog *catalog; /* NULL where not known */
 	uint32_t *available; /* per catalog entry, available_instances of one free VF */
@@ -63,7 +63,7 @@ struct live_vgpu {
 	char parent_name[TYPE_DIR_SIZE]; /* "0000:e8:00.4", "mtty" */
 	struct bdf parent;		 /* zero where the parent is no PCI function */
 	int gpu; /* index into host->gpus, -1: its parent is no GPU */
-	int vf;	 /* index into host->vfs, -1: made on the PF, or on no GPU */
+	int at;	 /* index into host->parents, -1: on none of them */
 	enum framework framework;
 	char type_dir[TYPE_DIR_SIZE];	/* "nvidia-575" */
 	uint32_t type_id;		/* 0 where not known */
@@ -78,10 +78,10 @@ struct host {
 		driver_version[64]; /* "" if unknown */
 	struct gpu *gpus;	    /* by BDF */
 	size_t n_gpus;
-	struct vf *vfs; /* grouped by GPU, by index within one */
-	size_t n_vfs;
-	uint32_t *vfs_by_bdf;	/* indices into vfs, sorted by BDF */
-	struct live_vgpu *live; /* by UUID, then parent */
+	struct parent *parents; /* grouped by GPU, by index within one */
+	size_t n_parents;
+	uint32_t *parents_by_bdf; /* indices into parents, sorted by BDF */
+	struct live_vgpu *live;	  /* by UUID, then parent */
 	size_t n_live;
 };
 
@@ -92,10 +92,10 @@ void host_clear(struct host *host);
 
 /* All return NULL where there is none; the result borrows from HOST. */
 struct gpu *host_find_gpu(const struct host *host, const struct bdf *bdf);
-struct vf *host_find_vf(const struct host *host, const struct bdf *bdf);
+struct parent *host_find_parent(const struct host *host, const struct bdf *bdf);
 struct live_vgpu *host_find_live(const struct host *host, const char *uuid);
 
-/* Sorts HOST->vfs_by_bdf and HOST->live anew after somebody has filled them. */
+/* Sorts HOST->parents_by_bdf and HOST->live anew after somebody has filled them. */
 void host_sort(struct host *host);
 
 struct catalog *catalog_ref(struct catalog *catalog);
@@ -112,7 +112,13 @@ void catalog_sort(struct catalog *catalog);
 enum gpu_mode gpu_mode(const struct gpu *gpu);
 enum framework gpu_framework(const struct host *host, const struct gpu *gpu);
 
-/* How many of GPU's VFs show types, under whatever framework. */
+/* Does HOST->parents[PARENT] hold several vGPUs?  A VF holds one. */
+bool parent_is_shared(const struct host *host, size_t parent);
+
+/* How many virtual functions GPU has now. */
+size_t gpu_vfs(const struct gpu *gpu);
+
+/* How many of them show types, under whatever framework. */
 size_t gpu_ready_vfs(const struct host *host, const struct gpu *gpu);
 
 /* The words of the command line and the JSON: "mdev", "vgpu"; NULL for none or unknown.

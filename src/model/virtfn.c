@@ -10,14 +10,14 @@ bool virtfn_parse(const char *name, uint32_t *ret)
 	return !strncmp(name, "virtfn", 6) && parse_u32(name + 6, ret);
 }
 
-static int64_t routing_id(const struct vf *vf)
+static int64_t routing_id(const struct parent *vf)
 {
 	return vf->bdf.bus << 8 | vf->bdf.device << 3 | vf->bdf.function;
 }
 
-bool virtfn_derive(struct vf *vfs, size_t n)
+bool virtfn_derive(struct parent *vfs, size_t n)
 {
-	const struct vf *second, *last;
+	const struct parent *second, *last;
 	int64_t stride;
 	size_t i;
 

@@ -11,4 +11,4 @@ bool virtfn_parse(const char *name, uint32_t *ret);
  * how the kernel makes the links as well: the first, the second and the last of N tell
  * all of them. Fills in the others' addresses. VFS are sorted by index. False, and
  * nothing is changed, where they do not tell. */
-bool virtfn_derive(struct vf *vfs, size_t n);
+bool virtfn_derive(struct parent *vfs, size_t n);

@@ -43,19 +43,19 @@ static int look(int root_fd, const struct sriov_job *job, struct host **ret,
 int sriov_refuse_held(int root_fd, const struct host *host, const struct gpu *gpu,
 		      struct error *err)
 {
-	_cleanup_(freep) struct held_device *vfs = calloc(gpu->n_vfs + 1, sizeof(*vfs));
+	_cleanup_(freep) struct held_device *vfs = calloc(gpu_vfs(gpu) + 1, sizeof(*vfs));
 	_cleanup_(freep) struct holder *holders =
-		calloc(gpu->n_vfs + 1, sizeof(*holders));
+		calloc(gpu_vfs(gpu) + 1, sizeof(*holders));
 	char vf[BDF_SIZE], who[512];
 	size_t i;
 	int r;
 
 	if (!vfs || !holders)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "look for users of VFs");
-	for (i = 0; i < gpu->n_vfs; i++)
-		vfs[i].bdf = host->vfs[gpu->first_vf + i].bdf;
-	r = gpu->n_vfs ? holders_find(root_fd, vfs, gpu->n_vfs, holders, err) : 0;
-	for (i = 0; i < gpu->n_vfs && r == 0; i++)
+	for (i = 0; i < gpu_vfs(gpu); i++)
+		vfs[i].bdf = host->parents[gpu->first_parent + i].bdf;
+	r = gpu_vfs(gpu) ? holders_find(root_fd, vfs, gpu_vfs(gpu), holders, err) : 0;
+	for (i = 0; i < gpu_vfs(gpu) && r == 0; i++)
 		if (holders[i].in_use)
 			r = error_set(err, ERROR_IN_USE, EBUSY, "its VF %s is held by %s",
 				      bdf_format(&vfs[i].bdf, vf),
@@ -101,9 +101,9 @@ static int judge(int root_fd, const struct sriov_job *job, struct error *err)
 	struct gpu *gpu;
 	int r = look(root_fd, job, &host, &gpu, err);
 
-	if (r < 0 || gpu->n_vfs == job->n_vfs)
+	if (r < 0 || gpu_vfs(gpu) == job->n_vfs)
 		return r;
-	return error_set(err, ERROR_SYSTEM, EIO, "it has %zu VFs, not %u", gpu->n_vfs,
+	return error_set(err, ERROR_SYSTEM, EIO, "it has %zu VFs, not %u", gpu_vfs(gpu),
 			 job->n_vfs);
 }
 
@@ -216,7 +216,7 @@ static int switch_vfs(int root_fd, const struct sriov_tool *tool,
 	struct gpu *gpu;
 	int r = look(root_fd, job, &host, &gpu, err);
 
-	if (r < 0 || gpu->n_vfs == job->n_vfs)
+	if (r < 0 || gpu_vfs(gpu) == job->n_vfs)
 		return r; /* somebody else has switched them meanwhile */
 	r = refuse_busy(root_fd, host, gpu, err);
 	if (r == 0 && job->restore)
@@ -241,7 +241,7 @@ static bool is_done(int root_fd, const struct sriov_job *job)
 	struct gpu *gpu;
 
 	return !job->bind_only && look(root_fd, job, &host, &gpu, &ignored) == 0 &&
-	       gpu->n_vfs == job->n_vfs;
+	       gpu_vfs(gpu) == job->n_vfs;
 }
 
 /* Takes the byte of the GPU, for as long as somebody is switching in turn: but one that

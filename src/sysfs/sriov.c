@@ -28,15 +28,15 @@ int sriov_total(int gpu_fd, uint32_t *ret, struct error *err)
 
 static int compare_index(const void *a, const void *b)
 {
-	const struct vf *x = a, *y = b;
+	const struct parent *x = a, *y = b;
 
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-static int make_room(struct vf **vfs, size_t wanted, size_t *room)
+static int make_room(struct parent **vfs, size_t wanted, size_t *room)
 {
 	size_t more = wanted + *room;
-	struct vf *grown;
+	struct parent *grown;
 
 	if (wanted <= *room)
 		return 0;
@@ -49,7 +49,7 @@ static int make_room(struct vf **vfs, size_t wanted, size_t *room)
 }
 
 /* Where the link of the VF with VF->index leads. */
-static int read_virtfn(int gpu_fd, struct vf *vf, struct error *err)
+static int read_virtfn(int gpu_fd, struct parent *vf, struct error *err)
 {
 	char name[24], target[64], path[512];
 	int r;
@@ -64,14 +64,14 @@ static int read_virtfn(int gpu_fd, struct vf *vf, struct error *err)
 }
 
 /* False where the links of the first, the second and the last do not tell all. */
-static bool derive_vfs(int gpu_fd, struct vf *vfs, size_t n)
+static bool derive_vfs(int gpu_fd, struct parent *vfs, size_t n)
 {
 	return n >= 4 && read_virtfn(gpu_fd, &vfs[0], NULL) == 0 &&
 	       read_virtfn(gpu_fd, &vfs[1], NULL) == 0 &&
 	       read_virtfn(gpu_fd, &vfs[n - 1], NULL) == 0 && virtfn_derive(vfs, n);
 }
 
-int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t *room,
+int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct parent **vfs, size_t *n, size_t *room,
 		   struct error *err)
 {
 	_cleanup_(names_free) struct names names = { NULL, 0 };
@@ -81,7 +81,7 @@ int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t 
 	if (r < 0)
 		return r;
 	for (i = 0; i < names.n; i++) {
-		struct vf vf = { .gpu = gpu };
+		struct parent vf = { .gpu = gpu };
 
 		if (!virtfn_parse(names.names[i], &vf.index))
 			continue;
@@ -95,7 +95,7 @@ int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t 
 	if (derive_vfs(gpu_fd, *vfs + first, end - first))
 		return 0;
 	for (i = *n = first; i < end; i++) {
-		struct vf vf = (*vfs)[i];
+		struct parent vf = (*vfs)[i];
 
 		r = read_virtfn(gpu_fd, &vf, err);
 		if (r == 0)

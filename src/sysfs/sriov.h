@@ -14,7 +14,7 @@ int sriov_total(int gpu_fd, uint32_t *ret, struct error *err);
 /* Appends the PF's VFs, sorted by index, to VFS, an array of *N with room for *ROOM that
  * may be moved; sets only bdf, index and gpu. A link that does not name a PCI address is
  * left out and reported by the return value -EPROTO, after the others were added. */
-int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct vf **vfs, size_t *n, size_t *room,
+int sriov_list_vfs(int gpu_fd, uint32_t gpu, struct parent **vfs, size_t *n, size_t *room,
 		   struct error *err);
 
 /* Writes sriov_numvfs; ENOENT where the bound driver cannot do it, as NVIDIA's cannot. */

@@ -7,25 +7,25 @@
 
 #define MOST 64
 
-static int64_t number(const struct vf *vf)
+static int64_t number(const struct parent *vf)
 {
 	return (int64_t)bdf_number(&vf->bdf);
 }
 
 static int compare_index(const void *a, const void *b)
 {
-	const struct vf *x = a, *y = b;
+	const struct parent *x = a, *y = b;
 
 	return (x->index > y->index) - (x->index < y->index);
 }
 
 /* "virtfnN ADDRESS": what a link says. */
-static bool read_line(const char *line, struct vf *ret)
+static bool read_line(const char *line, struct parent *ret)
 {
 	char name[24];
 	int end = 0;
 
-	*ret = (struct vf){ .index = 0 };
+	*ret = (struct parent){ .index = 0 };
 	if (sscanf(line, "%23s %n", name, &end) != 1)
 		return false;
 	if (!virtfn_parse(name, &ret->index)) {
@@ -39,7 +39,7 @@ static bool read_line(const char *line, struct vf *ret)
 }
 
 /* All are on one line through the first two, in each of which the last one is. */
-static void check(const struct vf *vfs, const struct vf *were, size_t n)
+static void check(const struct parent *vfs, const struct parent *were, size_t n)
 {
 	int64_t first = number(&vfs[0]), stride = number(&vfs[1]) - first;
 	size_t i;
@@ -60,7 +60,7 @@ static void check(const struct vf *vfs, const struct vf *were, size_t n)
 int fuzz_virtfn(const uint8_t *data, size_t size)
 {
 	_cleanup_(freep) char *text = fuzz_string(data, size);
-	struct vf vfs[MOST], were[MOST];
+	struct parent vfs[MOST], were[MOST];
 	char *lines[MOST];
 	size_t i, n = 0;
 

@@ -55,8 +55,9 @@ struct host *fake_host(size_t n_gpus, size_t n_vfs)
 	size_t i, j;
 
 	host->gpus = need(calloc(n_gpus + 1, sizeof(*host->gpus)));
-	host->vfs = need(calloc(n_gpus * n_vfs + 1, sizeof(*host->vfs)));
-	host->vfs_by_bdf = need(calloc(n_gpus * n_vfs + 1, sizeof(*host->vfs_by_bdf)));
+	host->parents = need(calloc(n_gpus * n_vfs + 1, sizeof(*host->parents)));
+	host->parents_by_bdf =
+		need(calloc(n_gpus * n_vfs + 1, sizeof(*host->parents_by_bdf)));
 	host->live = need(calloc(LIVE_ROOM, sizeof(*host->live)));
 	host->n_gpus = n_gpus;
 	for (i = 0; i < n_gpus; i++) {
@@ -68,15 +69,15 @@ struct host *fake_host(size_t n_gpus, size_t n_vfs)
 				     .driver = "nvidia",
 				     .numa_node = (int)(i % 2),
 				     .total_vfs = 32,
-				     .first_vf = host->n_vfs,
-				     .n_vfs = n_vfs,
+				     .first_parent = host->n_parents,
+				     .n_parents = n_vfs,
 				     .catalog = catalog_ref(catalog) };
 		for (j = 0; j < n_vfs; j++)
-			host->vfs[host->n_vfs++] =
-				(struct vf){ .bdf = fake_bdf(i, (int)j),
-					     .index = (uint32_t)j,
-					     .gpu = (uint32_t)i,
-					     .framework = FRAMEWORK_MDEV };
+			host->parents[host->n_parents++] =
+				(struct parent){ .bdf = fake_bdf(i, (int)j),
+						 .index = (uint32_t)j,
+						 .gpu = (uint32_t)i,
+						 .framework = FRAMEWORK_MDEV };
 	}
 	catalog_unref(catalog);
 	host_sort(host);
@@ -121,11 +122,11 @@ void fake_ready(struct host *host)
 	host_sort(host);
 	for (i = 0; i < host->n_live; i++) {
 		struct live_vgpu *live = &host->live[i];
-		const struct vf *vf = host_find_vf(host, &live->parent);
+		const struct parent *vf = host_find_parent(host, &live->parent);
 		const struct gpu *gpu =
 			vf ? &host->gpus[vf->gpu] : host_find_gpu(host, &live->parent);
 
-		live->vf = vf ? (int)(vf - host->vfs) : -1;
+		live->at = vf ? (int)(vf - host->parents) : -1;
 		live->gpu = gpu ? (int)(gpu - host->gpus) : -1;
 	}
 }
