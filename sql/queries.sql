@@ -38,7 +38,8 @@ VALUES (:uuid, :vm, :vm_uuid, :slot, :profile, :type_name, :type_id, :framebuffe
 
 -- name: vgpu_set_state
 UPDATE vgpu
-SET state = :state, boot_id = :boot_id, type_id = :type_id, changed_at = :now
+SET state = :state, boot_id = :boot_id, type_id = :type_id, framework = :framework,
+    changed_at = :now
 WHERE id = :id AND state = :from;
 
 -- name: vgpu_set_place
@@ -83,10 +84,11 @@ WHERE vendor = :vendor AND device = :device AND driver_version = :driver_version
 ORDER BY type_id;
 
 -- name: catalog_clear
-DELETE FROM catalog WHERE vendor = :vendor AND device = :device;
+DELETE FROM catalog
+WHERE vendor = :vendor AND device = :device AND (NOT :partial OR driver_version <> :driver_version);
 
 -- name: catalog_insert
-INSERT INTO catalog (vendor, device, driver_version, type_id, type_name, framebuffer_mib,
+INSERT OR REPLACE INTO catalog (vendor, device, driver_version, type_id, type_name, framebuffer_mib,
                      max_instances, num_heads, max_resolution)
 VALUES (:vendor, :device, :driver_version, :type_id, :type_name, :framebuffer_mib,
         :max_instances, :num_heads, :max_resolution);

@@ -69,6 +69,7 @@ static void unfinish(struct host *host, struct live_vgpu *live)
 {
 	(void)host;
 	live->type_dir[0] = live->type_name[0] = '\0';
+	live->unfinished = true;
 }
 
 static void forget_type(struct host *host, struct live_vgpu *live)
@@ -95,8 +96,8 @@ static void what_stands_in_the_way_is_told(void **state)
 		{ "excluded", exclude, ADOPT_GPU, REASON_EXCLUDED },
 		{ "no driver", unbind, ADOPT_GPU, REASON_NO_DRIVER },
 		{ "another driver", bind_other, ADOPT_GPU, REASON_OTHER_DRIVER },
-		{ "vendor VFIO", make_vfio, ADOPT_FRAMEWORK, REASON_NONE },
-		{ "on the GPU itself", move_to_pf, ADOPT_FRAMEWORK, REASON_NONE },
+		{ "vendor VFIO", make_vfio, ADOPT_FINE, REASON_NONE },
+		{ "on a GPU that is no parent", move_to_pf, ADOPT_PARENT, REASON_NONE },
 		{ "not made yet", unfinish, ADOPT_UNFINISHED, REASON_NONE },
 		{ "no type", forget_type, ADOPT_TYPE, REASON_NONE },
 		{ "a type nobody can read", spoil_type, ADOPT_TYPE, REASON_NONE },

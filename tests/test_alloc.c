@@ -152,14 +152,6 @@ static void close_gpu_no_types(struct scene *s)
 		s->host->parents[i].framework = FRAMEWORK_NONE;
 }
 
-static void close_gpu_vfio(struct scene *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->host->n_parents; i++)
-		s->host->parents[i].framework = FRAMEWORK_VFIO;
-}
-
 static void close_gpu_no_catalog(struct scene *s)
 {
 	catalog_unref(s->host->gpus[0].catalog);
@@ -182,12 +174,6 @@ static void close_gpu_no_maximum(struct scene *s)
 		s->host->gpus[0].catalog->types[i].max_instances = 0;
 }
 
-static void close_gpu_parent(struct scene *s)
-{
-	s->host->gpus[0].is_parent = true;
-	s->host->gpus[0].n_parents = s->host->gpus[0].total_vfs = 0;
-}
-
 static void close_gpu_driver(struct scene *s)
 {
 	s->host->gpus[0].available = calloc(8, sizeof(uint32_t));
@@ -207,11 +193,9 @@ static void a_gpu_that_takes_nothing_says_what_stops_it(void **state)
 		{ "VFs off", close_gpu_vfs_off, "A40-24A", LIMIT_SRIOV_OFF },
 		{ "no types to be seen", close_gpu_no_types, "A40-24A",
 		  LIMIT_NO_FREE_VF },
-		{ "vendor VFIO", close_gpu_vfio, "A40-24A", LIMIT_UNKNOWN },
 		{ "no catalog", close_gpu_no_catalog, "A40-24A", LIMIT_UNKNOWN },
 		{ "no framebuffer", close_gpu_no_framebuffer, "A40-24A", LIMIT_UNKNOWN },
 		{ "no maximum", close_gpu_no_maximum, "A40-24A", LIMIT_UNKNOWN },
-		{ "vGPUs on the PF", close_gpu_parent, "A40-24A", LIMIT_UNKNOWN },
 		{ "the driver's word", close_gpu_driver, "A40-24A", LIMIT_DRIVER },
 		{ "not offered", NULL, "A40-24C", LIMIT_NOT_OFFERED },
 	};
@@ -472,7 +456,64 @@ static void two_refusals_by_the_driver_mean_that_the_gpu_is_full(void **state)
 	host_free(s.host);
 }
 
-static void a_vf_without_mdev_types_is_no_room(void **state)
+/* The GPU itself is the parent: its driver counts. */
+static void a_gpu_that_is_its_own_parent_holds_several(void **state)
+{
+	struct scene s;
+	struct gpu *gpu;
+	size_t i;
+	char buf[16];
+
+	(void)state;
+	open_scene(&s, 1, 1);
+	gpu = &s.host->gpus[0];
+	gpu->is_parent = true;
+	gpu->total_vfs = 0;
+	s.host->parents[0].bdf = gpu->bdf;
+	count(&s);
+	assert_room(&s, 0, "A40-4Q", 12, LIMIT_MAX_INSTANCE);
+	gpu->available = calloc(gpu->catalog->n_types, sizeof(uint32_t));
+	for (i = 0; i < gpu->catalog->n_types; i++)
+		gpu->available[i] = 2;
+	assert_room(&s, 0, "A40-4Q", 2, LIMIT_DRIVER);
+	for (i = 0; i < 3; i++)
+		assert_string_equal(place(&s, request("A40-4Q", POLICY_BREADTH), buf),
+				    "0/0");
+	assert_room(&s, 0, "A40-24A", 0, LIMIT_OTHER_SIZE);
+	host_free(s.host);
+}
+
+static void a_vf_of_any_framework_is_room(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 1, 2);
+	s.host->parents[0].framework = s.host->parents[1].framework = FRAMEWORK_VFIO;
+	count(&s);
+	assert_room(&s, 0, "A40-4Q", 2, LIMIT_NO_FREE_VF);
+	host_free(s.host);
+}
+
+/* What can be made now is all there is only while nothing is made. */
+static void a_partial_catalog_is_no_proof(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 1, 4);
+	s.host->gpus[0].catalog->partial = true;
+	count(&s);
+	assert_room(&s, 0, "A40-16Q", 0, LIMIT_NOT_OFFERED);
+	(void)fake_live(s.host, 1, 0, 0, "A40-4Q");
+	fake_ready(s.host);
+	count(&s);
+	assert_room(&s, 0, "A40-16Q", 0, LIMIT_UNKNOWN);
+	assert_room(&s, 0, "A40-4Q", 3, LIMIT_NO_FREE_VF);
+	host_free(s.host);
+}
+
+static void a_vf_without_types_is_no_room(void **state)
 {
 	enum limit limit;
 	struct scene s;
@@ -480,7 +521,7 @@ static void a_vf_without_mdev_types_is_no_room(void **state)
 
 	(void)state;
 	open_scene(&s, 1, 2);
-	s.host->parents[1].framework = FRAMEWORK_VFIO;
+	s.host->parents[1].framework = FRAMEWORK_NONE;
 	count(&s);
 	assert_int_equal(room(&s, 0, "A40-4Q", &limit), 1);
 	assert_string_equal(place(&s, request("A40-4Q", POLICY_BREADTH), buf), "0/0");
@@ -575,7 +616,10 @@ int main(void)
 		cmocka_unit_test(filters_narrow_the_choice),
 		cmocka_unit_test(a_vf_asked_for_is_never_replaced_by_another),
 		cmocka_unit_test(two_refusals_by_the_driver_mean_that_the_gpu_is_full),
-		cmocka_unit_test(a_vf_without_mdev_types_is_no_room),
+		cmocka_unit_test(a_gpu_that_is_its_own_parent_holds_several),
+		cmocka_unit_test(a_vf_of_any_framework_is_room),
+		cmocka_unit_test(a_partial_catalog_is_no_proof),
+		cmocka_unit_test(a_vf_without_types_is_no_room),
 		cmocka_unit_test(capacity_is_how_many_can_be_placed_one_after_the_other),
 	};
 

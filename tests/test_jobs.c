@@ -143,10 +143,11 @@ static struct job make_job(uint32_t n, uint32_t lane, int vf, const char *profil
 		.kind = JOB_MAKE, .lane = lane, .tag = n, .timeout_s = timeout_s
 	};
 
-	(void)fake_uuid(n, job.make.uuid);
-	job.make.vf = fake_bdf(0, vf);
+	job.make.id = (struct vgpu_id){ .framework = FRAMEWORK_MDEV,
+					.parent = fake_bdf(0, vf),
+					.type_id = type->id };
+	(void)fake_uuid(n, job.make.id.uuid);
 	(void)snprintf(job.make.type_name, sizeof(job.make.type_name), "%s", type->name);
-	job.make.type_id = type->id;
 	return job;
 }
 
@@ -231,6 +232,7 @@ static void what_goes_wrong_comes_back_with_its_words(void **state)
 	result = next(bench);
 	assert_int_equal(result.err.kind, ERROR_NOT_FOUND);
 	assert_contains(result.err.message, "NVIDIA A40-1Q");
+	removal.remove.framework = FRAMEWORK_MDEV;
 	(void)fake_uuid(4, removal.remove.uuid);
 	removal.remove.parent = fake_bdf(0, 0);
 	add(bench, removal, -1); /* there is no `remove`: one hangs already */

@@ -233,6 +233,18 @@ static void vendor_vfio(struct scene *s)
 		s->host->parents[i].framework = FRAMEWORK_VFIO;
 }
 
+static void vendor_vfio_taken(struct scene *s)
+{
+	taken(s);
+	vendor_vfio(s);
+}
+
+static void vendor_vfio_gone(struct scene *s)
+{
+	vf_gone(s);
+	vendor_vfio(s);
+}
+
 static void at_work(struct scene *s)
 {
 	s->saved[0].in_progress = true;
@@ -266,6 +278,7 @@ static void live_half_made(struct scene *s)
 	struct live_vgpu *l = fake_live(s->host, 1, 0, 2, "A40-4Q");
 
 	l->type_dir[0] = l->type_name[0] = '\0';
+	l->unfinished = true;
 }
 
 #define C SAVED_CREATING
@@ -319,7 +332,9 @@ static const struct row {
 	{ vfs_off, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_SRIOV_OFF, -1 },
 	{ vfs_off_overridden, A, STATE_MISSING, ACTION_REPORT, REASON_SRIOV_OFF, -1 },
 	{ no_types, A, STATE_MISSING, ACTION_REPORT, REASON_NO_TYPES, -1 },
-	{ vendor_vfio, A, STATE_MISSING, ACTION_REPORT, REASON_FRAMEWORK, -1 },
+	{ vendor_vfio, A, STATE_MISSING, ACTION_CREATE, REASON_NONE, 2 },
+	{ vendor_vfio_taken, A, STATE_CONFLICT, ACTION_REPORT, REASON_VF_TAKEN, -1 },
+	{ vendor_vfio_gone, A, STATE_CONFLICT, ACTION_REPORT, REASON_VF_GONE, -1 },
 	{ missing, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_NONE, 2 },
 	{ live, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_NONE, 2 },
 	{ live_on_another_vf, C, STATE_CREATING, ACTION_ROLL_FORWARD, REASON_NONE, 3 },

@@ -73,7 +73,19 @@ static void what_is_left_alone_is_not_waited_for(void **state)
 	(void)snprintf(scene(&s, "nvidia", 0, 0)->gpu.driver_override, DRIVER_NAME_SIZE,
 		       "vfio-pci");
 	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
-	scene(&s, "nvidia", 0, 0)->gpu.is_parent = true;
+}
+
+/* One from before SR-IOV has no virtual functions to come. */
+static void a_gpu_that_is_a_parent_waits_for_its_types(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene(&s, "nvidia", 0, 0)->gpu.total_vfs = 0;
+	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_VFS);
+	s.gpu.total_is_known = true;
+	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_TYPES);
+	scene(&s, "nvidia", 1, 1)->gpu.is_parent = true;
 	assert_int_equal(ready_step(&s.host, &gpu_bdf, false), READY_DONE);
 }
 
@@ -154,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_gpu_waits_for_one_thing_after_the_other),
 		cmocka_unit_test(what_is_left_alone_is_not_waited_for),
+		cmocka_unit_test(a_gpu_that_is_a_parent_waits_for_its_types),
 		cmocka_unit_test(only_progress_moves_the_clock),
 		cmocka_unit_test(while_somebody_is_at_work_the_clock_stands_still),
 		cmocka_unit_test(what_it_waits_for_is_told),

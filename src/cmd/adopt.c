@@ -94,7 +94,9 @@ static int load(struct context *ctx, struct adopt *a, struct error *err)
 	else if (!(view->saved = calloc(1, sizeof(*view->saved))))
 		r = error_set(err, ERROR_SYSTEM, ENOMEM, "adopt");
 	if (r == 0)
-		r = context_drop_vanished(ctx, view->host, view->saved, err);
+		r = context_match(ctx, view->host, view->saved, err);
+	if (r == 0 && a->store) /* which name what the kernel knows by number */
+		r = view_remember_catalogs(a->store, view->host, view->saved, err);
 	return r == 0 ? plan_make(view->host, view->saved, &view->plan, err) : r;
 }
 
@@ -125,7 +127,9 @@ static int record_all(struct adopt *a, struct error *err)
 			continue;
 		r = record_gpu(a, &item->vgpu.gpu, err);
 		if (r == 0)
-			r = store_insert(a->store, &item->vgpu, err);
+			r = item->reclaimed ? store_set_state(a->store, &item->vgpu,
+							      item->was, err)
+					    : store_insert(a->store, &item->vgpu, err);
 		if (r == 0)
 			r = store_event(a->store, "adopt", EVENT_DONE, &item->vgpu,
 					work_what(&item->vgpu, detail), err);

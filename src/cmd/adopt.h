@@ -20,6 +20,8 @@ struct adopt_item {
 	struct saved_vgpu vgpu; /* its record, as it is or is to be */
 	bool known;		/* it has been on record before */
 	enum vgpu_state state;	/* of what is on record */
+	bool reclaimed;		/* its VF's record, in state WAS, is to mean it */
+	enum saved_state was;
 	enum adopt_naming naming;
 	bool refused; /* --all goes on without it */
 	struct error err;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/adopt.h"
+#include "cmd/work.h"
 #include "cmd/words.h"
 #include "host/holders.h"
 #include "util/cleanup.h"
@@ -102,9 +103,11 @@ static int refuse(const struct adopt *a, const struct live_vgpu *live,
 		(void)error_set(err, ERROR_CONFLICT, 0, "it is not made yet");
 		error_hint(err, "try again once whoever makes it is done");
 		return -EBUSY;
-	case ADOPT_FRAMEWORK:
-		return error_set(err, ERROR_CONFLICT, 0, "%s",
-				 reason_sentence(v, REASON_FRAMEWORK, why, sizeof(why)));
+	case ADOPT_PARENT:
+		return error_set(err, ERROR_CONFLICT, 0,
+				 "its parent %s is no virtual function of its GPU, nor "
+				 "the GPU itself",
+				 text_escape(why, sizeof(why), live->parent_name));
 	case ADOPT_GPU:
 		return error_set(err, ERROR_CONFLICT, 0, "%s",
 				 reason_sentence(v, reason, why, sizeof(why)));
@@ -121,6 +124,29 @@ static int refuse(const struct adopt *a, const struct live_vgpu *live,
 			 err);
 }
 
+/* Is it what the record of its VF says, only not set by us in this boot?  Then that
+ * record is taken to mean it. */
+static bool reclaim(const struct adopt *a, const struct live_vgpu *live,
+		    struct adopt_item *item)
+{
+	const struct saved_vgpu *owner = adopt_find_owner(
+		a->view.saved->vgpus, a->view.saved->n_vgpus, &live->parent);
+
+	if (live->uuid[0] || owner->in_progress || !plan_same_profile(owner, live) ||
+	    (a->args.vm && strcmp(a->args.vm, owner->vm) != 0) ||
+	    (a->args.have_slot && a->args.slot != owner->slot))
+		return false;
+	item->was = owner->state;
+	item->vgpu = *owner;
+	item->vgpu.state = SAVED_ACTIVE;
+	item->vgpu.framework = live->framework;
+	item->vgpu.type_id = live->type_id;
+	(void)text_copy(item->vgpu.boot_id, sizeof(item->vgpu.boot_id),
+			a->view.host->boot_id);
+	item->reclaimed = true;
+	return true;
+}
+
 /* It is foreign: may it be adopted? */
 static int judge_foreign(struct adopt *a, const struct live_vgpu *live,
 			 struct adopt_item *item, struct error *err)
@@ -134,6 +160,10 @@ static int judge_foreign(struct adopt *a, const struct live_vgpu *live,
 				 live->parent_name);
 	bar = adopt_judge(a->view.host, saved->vgpus, saved->n_vgpus, live, &item->vgpu,
 			  &reason);
+	if (bar == ADOPT_VF_OWNED && reclaim(a, live, item))
+		return 0;
+	if (!item->vgpu.uuid[0]) /* the kernel does not know one */
+		work_make_uuid(item->vgpu.uuid);
 	name_owner(a, item);
 	return refuse(a, live, &item->vgpu, bar, reason, err);
 }
@@ -183,13 +213,38 @@ static bool is_chosen(const struct adopt *a, const char *uuid)
 	return false;
 }
 
+/* By UUID, or by the parent that holds it alone: not every kernel knows UUIDs. */
+static int find(const struct adopt *a, const char *text, struct saved_vgpu **ret_saved,
+		struct live_vgpu **ret_live, struct error *err)
+{
+	const struct host *host = a->view.host;
+	char name[BDF_SIZE];
+	struct bdf bdf;
+	size_t i;
+
+	if (!bdf_parse(text, &bdf))
+		return view_find_vgpu(&a->view, text, SHORTEST_PREFIX, ret_saved,
+				      ret_live, err);
+	for (i = 0; i < host->n_live; i++)
+		if (bdf_equal(&host->live[i].parent, &bdf) && host->live[i].at >= 0 &&
+		    !parent_is_shared(host, (size_t)host->live[i].at)) {
+			*ret_live = &host->live[i];
+			*ret_saved = saved_find(a->view.saved, host->live[i].uuid);
+			return 0;
+		}
+	(void)error_set(err, ERROR_NOT_FOUND, 0, "no vGPU is live on a VF at %s",
+			bdf_format(&bdf, name));
+	error_hint(err, "'vgpumgr list' shows the vGPUs of this host");
+	return -ENOENT;
+}
+
 static int choose_one(struct adopt *a, const char *text,
 		      const struct saved_vgpu **ret_busy, struct error *err)
 {
 	struct adopt_item *item = &a->items[a->n];
 	struct saved_vgpu *v = NULL;
 	struct live_vgpu *live = NULL;
-	int r = view_find_vgpu(&a->view, text, SHORTEST_PREFIX, &v, &live, err);
+	int r = find(a, text, &v, &live, err);
 
 	if (r < 0)
 		return r;
@@ -273,7 +328,7 @@ static int place_all(struct adopt *a, struct error *err)
 	for (i = 0; i < a->n && r == 0; i++) {
 		struct adopt_item *item = &a->items[i];
 
-		if (item->known || item->refused)
+		if (item->known || item->refused || item->reclaimed)
 			continue;
 		r = place(a, item, records, &n, &item->err);
 		if (r == 0)

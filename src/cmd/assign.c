@@ -123,7 +123,7 @@ static int open_view(struct context *ctx, struct view *view, struct store *store
 	if (r == 0)
 		r = store_load(store, &view->saved, err);
 	if (r == 0)
-		r = context_drop_vanished(ctx, view->host, view->saved, err);
+		r = context_match(ctx, view->host, view->saved, err);
 	return r == 0 ? plan_make(view->host, view->saved, &view->plan, err) : r;
 }
 

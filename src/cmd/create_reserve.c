@@ -2,20 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 #include "cmd/create.h"
 #include "cmd/words.h"
 #include "util/cleanup.h"
 #include "util/text.h"
-
-static void make_uuid(char ret[UUID_SIZE])
-{
-	uuid_t uuid;
-
-	uuid_generate_random(uuid);
-	uuid_unparse_lower(uuid, ret);
-}
 
 /* Counts the VFs that the driver refused in this call as taken, and as a hint that their
  * GPU may be full. */
@@ -177,6 +168,7 @@ static int take_existing(struct context *ctx, struct create *c,
 	case ACTION_ROLL_FORWARD:
 		if (verdict->at < 0)
 			break; /* its VFs are off */
+		slot->vgpu.framework = c->view.host->parents[verdict->at].framework;
 		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
 		if (r == 0 && live) { /* made by one that could not say so any more */
 			work->done = true;
@@ -223,7 +215,7 @@ static void fill_record(const struct create *c, const struct placement *place,
 		.slot = slot,
 		.type_id = place->type->id,
 		.framebuffer_mib = place->type->framebuffer_mib,
-		.framework = FRAMEWORK_MDEV,
+		.framework = host->parents[place->at].framework,
 		.gpu = host->gpus[place->gpu].bdf,
 		.vf = host->parents[place->at].bdf,
 		.vf_index = host->parents[place->at].index,
@@ -232,7 +224,7 @@ static void fill_record(const struct create *c, const struct placement *place,
 	if (c->args.uuid[0])
 		(void)text_copy(v->uuid, sizeof(v->uuid), c->args.uuid);
 	else
-		make_uuid(v->uuid);
+		work_make_uuid(v->uuid);
 	(void)text_copy(v->vm, sizeof(v->vm), c->args.vm);
 	(void)text_copy(v->vm_uuid, sizeof(v->vm_uuid), c->args.vm_uuid);
 	(void)text_copy(v->profile, sizeof(v->profile), place->type->profile);
@@ -358,7 +350,7 @@ int create_count(struct context *ctx, struct create *c, struct error *err)
 	}
 	usage_free(&c->usage);
 	c->usage = (struct usage){ NULL, NULL };
-	r = context_drop_vanished(ctx, c->view.host, c->view.saved, err);
+	r = context_match(ctx, c->view.host, c->view.saved, err);
 	if (r == 0)
 		r = usage_make(c->view.host, c->view.saved, &c->usage, err);
 	if (r == 0)

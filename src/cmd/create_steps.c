@@ -51,6 +51,23 @@ static int load(struct create *c, struct error *err)
 	return c->view.saved ? 0 : error_set(err, ERROR_SYSTEM, ENOMEM, "create");
 }
 
+/* Where the driver lists what can be made at the moment, each GPU is asked: its word
+ * counts for the placement, and what it names that was not known before is remembered. */
+static void learn_partial(struct context *ctx, struct create *c, size_t i, int devices_fd)
+{
+	struct scan_options options = { .what = SCAN_TYPES | SCAN_AVAILABLE };
+	struct gpu *gpu = &c->view.host->gpus[i];
+	size_t known =
+		gpu->catalog && gpu->catalog->remembered ? gpu->catalog->n_types : 0;
+	struct error ignored; /* such a GPU offers nothing; a thorough scan says why */
+
+	if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
+		return;
+	if (scan_types(ctx->root_fd, c->view.host, gpu, &options, &ignored) == 0 &&
+	    gpu->catalog && gpu->catalog->n_types > known)
+		c->learnt[i] = true;
+}
+
 /* Reads the catalog of each GPU model that the record does not know, once per model: what
  * is then made is verified on the device anyway. */
 static void learn_catalogs(struct context *ctx, struct create *c)
@@ -65,7 +82,13 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 		struct error
 			ignored; /* such a GPU offers nothing; a thorough scan says why */
 
-		if (gpu->catalog || !gpu->n_parents)
+		if (!gpu->n_parents)
+			continue;
+		if (gpu_framework(host, gpu) == FRAMEWORK_VFIO) {
+			learn_partial(ctx, c, i, devices_fd);
+			continue;
+		}
+		if (gpu->catalog)
 			continue;
 		if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
 			continue;
@@ -77,26 +100,6 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 		if (scan_types(ctx->root_fd, host, gpu, &options, &ignored) == 0 &&
 		    gpu->catalog)
 			c->learnt[i] = true;
-	}
-}
-
-/* What is live is named by the catalogs rather than by reads: ids are those of this boot.
- */
-static void name_live(struct host *host)
-{
-	size_t i;
-
-	for (i = 0; i < host->n_live; i++) {
-		struct live_vgpu *live = &host->live[i];
-		const struct vgpu_type *type =
-			live->gpu < 0 ? NULL
-				      : catalog_find_id(host->gpus[live->gpu].catalog,
-							live->type_id);
-
-		if (!type)
-			continue;
-		(void)text_copy(live->type_name, sizeof(live->type_name), type->name);
-		live->framebuffer_mib = type->framebuffer_mib;
 	}
 }
 
@@ -124,7 +127,7 @@ static int look(struct context *ctx, struct create *c, bool wide, struct error *
 		return r;
 	learn_catalogs(ctx, c);
 	if (!wide)
-		name_live(c->view.host);
+		host_name_live(c->view.host);
 	return 0;
 }
 
@@ -333,6 +336,7 @@ static int abandon(struct context *ctx, struct create *c, struct error *err)
 	for (i = 0; i < c->n_mine && r == 0; i++) {
 		const struct saved_vgpu *v = saved_find(c->view.saved, c->mine[i].uuid);
 		struct create_slot *slot = &c->slots[n];
+		struct vgpu_id id;
 
 		if (!v)
 			continue; /* taken back before */
@@ -342,7 +346,8 @@ static int abandon(struct context *ctx, struct create *c, struct error *err)
 		c->works[n].vgpu = &slot->vgpu;
 		c->works[n].lock_fd = TAKE_FD(c->mine[i].lock_fd);
 		c->works[n].done = true;
-		c->works[n].made.absent = vgpu_is_gone(ctx->root_fd, v->uuid, &v->vf);
+		id = vgpu_id_of(v);
+		c->works[n].made.absent = vgpu_is_gone(ctx->root_fd, &id);
 		c->works[n].made.present = !c->works[n].made.absent;
 		n++;
 	}

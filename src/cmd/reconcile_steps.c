@@ -56,7 +56,7 @@ static int look(struct context *ctx, struct reconcile *rc, unsigned what,
 		return r;
 	host_free(rc->view.host);
 	rc->view.host = host;
-	r = context_drop_vanished(ctx, host, rc->view.saved, err);
+	r = context_match(ctx, host, rc->view.saved, err);
 	if (r == 0)
 		r = plan(rc, err);
 	return r == 0 ? reconcile_look_at_gpus(ctx, rc, err) : r;
@@ -372,6 +372,13 @@ static int verify_due(struct reconcile *rc, struct error *err)
 	return r;
 }
 
+/* It is made in the way that its parent offers now, whatever it was before. */
+static void follow_framework(struct reconcile *rc, size_t i)
+{
+	rc->view.saved->vgpus[i].framework =
+		rc->view.host->parents[rc->items[i].verdict.at].framework;
+}
+
 /* Everything that can be started now is. */
 static int start_due(struct context *ctx, struct reconcile *rc, struct error *err)
 {
@@ -386,10 +393,12 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 		r = verify_due(rc, err);
 	if (r == 0)
 		r = move_due(rc, err);
-	for (i = 0; i < saved->n_vgpus && r == 0; i++)
-		if (rc->items[i].due)
-			r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false,
-					    err);
+	for (i = 0; i < saved->n_vgpus && r == 0; i++) {
+		if (!rc->items[i].due)
+			continue;
+		follow_framework(rc, i);
+		r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false, err);
+	}
 	return r;
 }
 

@@ -141,10 +141,11 @@ static int find_holders(struct context *ctx, struct shown *s, struct error *err)
 	if (!devices || !s->holders)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "show");
 	for (i = 0; i < s->n; i++) {
-		(void)text_copy(devices[i].uuid, sizeof(devices[i].uuid),
-				row_uuid(&s->rows[i]));
-		if (!devices[i].uuid[0])
-			devices[i].bdf = s->rows[i].live->parent;
+		const struct row *row = &s->rows[i];
+		struct vgpu_id id =
+			row->live ? vgpu_id_of_live(row->live) : vgpu_id_of(row->saved);
+
+		devices[i] = held_device_of(&id);
 	}
 	r = holders_find(ctx->root_fd, devices, s->n, s->holders, err);
 	for (i = 0; i < s->n && r == 0; i++)

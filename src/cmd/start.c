@@ -151,9 +151,11 @@ static int failure_of(const struct reconcile *rc, size_t i)
 		return item->work.r < 0 ? (int)item->work.err.kind : 0;
 	switch (v->reason) {
 	case REASON_NONE:
-	case REASON_VF_TAKEN:
-	case REASON_VF_GONE:
 		return 0;
+	case REASON_VF_TAKEN: /* else it moves */
+		return v->action == ACTION_REPORT ? ERROR_CONFLICT : 0;
+	case REASON_VF_GONE:
+		return v->action == ACTION_REPORT ? ERROR_CAPACITY : 0;
 	case REASON_IN_PROGRESS:
 		return ERROR_TIMEOUT;
 	case REASON_NOT_OFFERED:

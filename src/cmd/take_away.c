@@ -113,9 +113,11 @@ static int check_holders(struct context *ctx, struct take_away *t, struct error 
 
 	if (!devices || !holders)
 		return error_set(err, ERROR_SYSTEM, ENOMEM, "%s", t->kind->verb);
-	for (i = 0; i < t->n; i++)
-		(void)text_copy(devices[i].uuid, sizeof(devices[i].uuid),
-				t->works[i].vgpu->uuid);
+	for (i = 0; i < t->n; i++) {
+		struct vgpu_id id = vgpu_id_of(t->works[i].vgpu);
+
+		devices[i] = held_device_of(&id);
+	}
 	r = holders_find(ctx->root_fd, devices, t->n, holders, err);
 	if (r < 0)
 		return error_context(err, "find out whether it is in use");
@@ -147,8 +149,12 @@ static int check_all(struct context *ctx, struct take_away *t, struct error *err
 static int record_done(struct take_away *t, struct work *w, struct error *err)
 {
 	char detail[WHAT_SIZE];
-	int r = t->kind->goal == AWAY_REMOVE ? store_delete(t->store, w->vgpu, err) : 0;
+	int r;
 
+	w->vgpu->boot_id[0] = '\0'; /* nothing of it is there any more */
+	r = t->kind->goal == AWAY_REMOVE
+		    ? store_delete(t->store, w->vgpu, err)
+		    : store_set_state(t->store, w->vgpu, t->kind->mark, err);
 	return r == 0 ? store_event(t->store, t->kind->verb, EVENT_DONE, w->vgpu,
 				    work_what(w->vgpu, detail), err)
 		      : r;
@@ -168,11 +174,12 @@ static bool is_unchanged(struct context *ctx, const struct take_away *t,
 {
 	const struct saved_vgpu *v = saved_find(now, w->vgpu->uuid);
 	const struct live_vgpu *live = device_of(t, w);
+	struct vgpu_id id = vgpu_id_of(w->vgpu);
 
 	return v && v->row == w->vgpu->row && v->state == w->vgpu->state &&
 	       v->slot == w->vgpu->slot && !strcmp(v->vm, w->vgpu->vm) &&
 	       bdf_equal(&v->vf, &w->vgpu->vf) &&
-	       (live || vgpu_is_gone(ctx->root_fd, v->uuid, &v->vf));
+	       (live || vgpu_is_still_away(ctx->root_fd, t->view.host, &id));
 }
 
 static int set_mark(struct take_away *t, struct work *w, struct error *err)
@@ -245,9 +252,10 @@ static int mark(struct context *ctx, struct take_away *t, struct error *err)
 static int record_failed(struct context *ctx, struct take_away *t, struct work *w,
 			 struct error *err)
 {
+	struct vgpu_id id = vgpu_id_of(w->vgpu);
 	int r;
 
-	if (w->hanging || !vgpu_is_whole(ctx->root_fd, w->vgpu->uuid))
+	if (w->hanging || !vgpu_is_whole(ctx->root_fd, &id))
 		return 0;
 	w->vgpu->state = SAVED_ACTIVE;
 	r = store_set_state(t->store, w->vgpu, t->kind->mark, err);
@@ -315,7 +323,7 @@ static int load(struct context *ctx, struct take_away *t, struct error *err)
 	else if (r == 0 && !(t->view.saved = calloc(1, sizeof(*t->view.saved))))
 		r = error_set(err, ERROR_SYSTEM, ENOMEM, "%s", t->kind->verb);
 	if (r == 0)
-		r = context_drop_vanished(ctx, t->view.host, t->view.saved, err);
+		r = context_match(ctx, t->view.host, t->view.saved, err);
 	return r == 0 ? plan_make(t->view.host, t->view.saved, &t->view.plan, err) : r;
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/claim.h"
+#include "host/catalog.h"
 #include "host/vgpu.h"
 #include "out/publish.h"
 #include "sysfs/pci.h"
@@ -20,6 +22,7 @@
 
 DEFINE_CLEANUP(struct store *, store_close)
 DEFINE_CLEANUP(struct saved *, saved_free)
+DEFINE_CLEANUP(struct catalog *, catalog_unref)
 
 static int no_memory(struct error *err)
 {
@@ -82,14 +85,9 @@ int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf 
 
 static bool is_live(int root_fd, const struct live_vgpu *live)
 {
-	char path[128];
+	struct vgpu_id id = vgpu_id_of_live(live);
 
-	if (!live->uuid[0])
-		return true;
-	if (live->stuck)
-		return !vgpu_is_gone(root_fd, live->uuid, &live->parent);
-	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", live->uuid);
-	return sysfs_exists(root_fd, path);
+	return live->stuck ? !vgpu_is_gone(root_fd, &id) : vgpu_is_listed(root_fd, &id);
 }
 
 /* A VF that is being taken away while somebody has its vGPU open is no longer among those
@@ -135,14 +133,15 @@ static int add_hidden(struct context *ctx, struct host *host, const struct saved
 	return 0;
 }
 
-int context_drop_vanished(struct context *ctx, struct host *host,
-			  const struct saved *saved, struct error *err)
+int context_match(struct context *ctx, struct host *host, const struct saved *saved,
+		  struct error *err)
 {
 	_cleanup_(freep) bool *ours = calloc(host->n_live + 1, sizeof(*ours));
 	size_t i, n = 0;
 
 	if (!ours)
 		return no_memory(err);
+	claim_live(host, saved->vgpus, saved->n_vgpus);
 	for (i = 0; i < saved->n_vgpus; i++) {
 		const struct live_vgpu *live = host_find_live(host, saved->vgpus[i].uuid);
 
@@ -223,6 +222,23 @@ int usage_make(const struct host *host, const struct saved *saved, struct usage 
 	return 0;
 }
 
+/* What was read may be less than all that the model offers. */
+static int remember_catalog(struct store *store, const struct host *host, struct gpu *gpu,
+			    struct error *err)
+{
+	_cleanup_(catalog_unrefp) struct catalog *known = NULL;
+	int r = store_load_catalog(store, gpu->vendor, gpu->device, host->driver_version,
+				   &known, err);
+
+	if (r < 0 || !known)
+		return r;
+	if (!gpu->catalog)
+		gpu->catalog = TAKE_PTR(known);
+	else if (!gpu_add_types(gpu, known))
+		return no_memory(err);
+	return 0;
+}
+
 int view_remember_catalogs(struct store *store, struct host *host,
 			   const struct saved *saved, struct error *err)
 {
@@ -237,19 +253,19 @@ int view_remember_catalogs(struct store *store, struct host *host,
 			gpu->vendor = known->vendor;
 			gpu->device = known->device;
 		}
-		if (gpu->catalog || !gpu->device)
+		if (!gpu->device || (gpu->catalog && !gpu->catalog->partial))
 			continue;
 		for (j = 0; j < i && !gpu->catalog; j++)
 			if (host->gpus[j].device == gpu->device &&
 			    host->gpus[j].catalog && host->gpus[j].catalog->remembered)
 				gpu->catalog = catalog_ref(host->gpus[j].catalog);
-		if (gpu->catalog)
-			continue;
-		r = store_load_catalog(store, gpu->vendor, gpu->device,
-				       host->driver_version, &gpu->catalog, err);
+		r = gpu->catalog && gpu->catalog->remembered
+			    ? 0
+			    : remember_catalog(store, host, gpu, err);
 		if (r < 0)
 			return r;
 	}
+	host_name_live(host);
 	return 0;
 }
 
@@ -326,7 +342,7 @@ int view_open(struct context *ctx, unsigned what, struct view *ret, struct error
 	if (r == 0)
 		r = read_record(ctx, ret, err);
 	if (r == 0)
-		r = context_drop_vanished(ctx, ret->host, ret->saved, err);
+		r = context_match(ctx, ret->host, ret->saved, err);
 	if (r == 0)
 		r = plan_make(ret->host, ret->saved, &ret->plan, err);
 	if (r < 0)

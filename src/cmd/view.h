@@ -38,13 +38,14 @@ int context_scan_others(struct context *ctx, const struct host *host,
 int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf *bdf,
 		       struct error *err);
 
-/* A device that no record names may have been ours when the host was scanned, and gone by
+/* Finds which of what is live is on record; to be called after each reading of that. A
+ * device that no record names may have been ours when the host was scanned, and gone by
  * the time the record was read: whatever looks foreign is looked at again, and dropped
  * from HOST if it is no longer there; so is what seemed to hang and was on its way out.
  * What the record knows and the scan could not find, since its VF is on its way out, is
- * added as stuck. To be called after each reading of the record. */
-int context_drop_vanished(struct context *ctx, struct host *host,
-			  const struct saved *saved, struct error *err);
+ * added as stuck. */
+int context_match(struct context *ctx, struct host *host, const struct saved *saved,
+		  struct error *err);
 
 /* Plans anew into PLAN, whose arrays are replaced. */
 int plan_make(const struct host *host, const struct saved *saved, struct plan *plan,

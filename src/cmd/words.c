@@ -18,17 +18,6 @@ static const char *mode_sentence(const struct gpu *gpu, char *buf, size_t size)
 	return buf;
 }
 
-static const char *unknown_sentence(const struct host *host, const struct gpu *gpu)
-{
-	if (gpu->is_parent)
-		return "makes vGPUs on the GPU itself, which this release does not "
-		       "manage";
-	if (gpu_framework(host, gpu) == FRAMEWORK_VFIO)
-		return "uses NVIDIA's vendor-specific VFIO, which this release does not "
-		       "manage";
-	return "does not say how many of this profile it takes";
-}
-
 const char *limit_sentence(const struct host *host, const struct usage *usage,
 			   size_t index, const char *profile, enum limit limit, char *buf,
 			   size_t size)
@@ -70,7 +59,8 @@ const char *limit_sentence(const struct host *host, const struct usage *usage,
 		(void)snprintf(buf, size, "its driver says that no more fit");
 		break;
 	case LIMIT_UNKNOWN:
-		(void)snprintf(buf, size, "%s", unknown_sentence(host, gpu));
+		(void)snprintf(buf, size,
+			       "does not say how many of this profile it takes");
 		break;
 	}
 	return buf;
@@ -118,8 +108,6 @@ static const char *static_reason(enum plan_reason reason)
 		[REASON_REMOVAL_CUT_SHORT] =
 			"its removal was cut short; run remove again",
 		[REASON_STOP_CUT_SHORT] = "its stop was cut short; run stop again",
-		[REASON_FRAMEWORK] =
-			"its GPU %s makes vGPUs in a way this release does not manage",
 	};
 
 	return sentences[reason];

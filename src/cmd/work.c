@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -104,10 +105,8 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
 		return r;
 	job.tag = tag;
 	job.timeout_s = context_timeout(ctx);
-	job.make.vf = work->vgpu->vf;
-	job.make.type_id = work->vgpu->type_id;
+	job.make.id = vgpu_id_of(work->vgpu);
 	job.make.ask_driver = ask_driver;
-	(void)text_copy(job.make.uuid, sizeof(job.make.uuid), work->vgpu->uuid);
 	(void)text_copy(job.make.type_name, sizeof(job.make.type_name),
 			work->vgpu->type_name);
 	r = jobs_add(jobs, &job, work->lock_fd, err);
@@ -129,8 +128,7 @@ int work_queue_remove(struct context *ctx, struct jobs *jobs, struct work *work,
 		return r;
 	job.tag = tag;
 	job.timeout_s = context_timeout(ctx);
-	job.remove.parent = work->vgpu->vf;
-	(void)text_copy(job.remove.uuid, sizeof(job.remove.uuid), work->vgpu->uuid);
+	job.remove = vgpu_id_of(work->vgpu);
 	r = jobs_add(jobs, &job, work->lock_fd, err);
 	work->queued = r == 0;
 	work->done = false;
@@ -199,6 +197,14 @@ bool look_again_until(int64_t deadline)
 		return false;
 	clock_sleep_ms(PAUSE_MS);
 	return true;
+}
+
+void work_make_uuid(char ret[UUID_SIZE])
+{
+	uuid_t uuid;
+
+	uuid_generate_random(uuid);
+	uuid_unparse_lower(uuid, ret);
 }
 
 int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu, struct error *err)

@@ -56,6 +56,9 @@ const char *work_what(const struct saved_vgpu *vgpu, char buf[WHAT_SIZE]);
  * DEADLINE (clock_monotonic_ms()). */
 bool look_again_until(int64_t deadline);
 
+/* A new UUID for a new record. */
+void work_make_uuid(char ret[UUID_SIZE]);
+
 /* Waits until nobody else is at work on the record of ROW, for as long as the command
  * may. */
 int wait_until_idle(struct context *ctx, const struct saved_vgpu *vgpu,

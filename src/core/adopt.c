@@ -65,9 +65,9 @@ enum adopt_bar adopt_judge(const struct host *host, const struct saved_vgpu *sav
 		return ADOPT_STUCK;
 	if (is_left_alone(host, gpu, ret_reason))
 		return ADOPT_GPU;
-	if (!live->uuid[0] || live->framework != FRAMEWORK_MDEV || live->at < 0)
-		return ADOPT_FRAMEWORK;
-	if (!live->type_dir[0])
+	if (live->at < 0)
+		return ADOPT_PARENT;
+	if (live->unfinished)
 		return ADOPT_UNFINISHED;
 	if (!live->type_name[0] ||
 	    !vgpu_type_parse(live->type_id, live->type_name, "", &type))

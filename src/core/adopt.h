@@ -9,7 +9,7 @@ enum adopt_bar {
 	ADOPT_FINE,
 	ADOPT_STUCK,	  /* a removal or create of it hangs */
 	ADOPT_UNFINISHED, /* somebody is making it right now */
-	ADOPT_FRAMEWORK,  /* it is made in a way this release does not manage */
+	ADOPT_PARENT,	  /* it is made on no parent that is known of its GPU */
 	ADOPT_GPU,	  /* its GPU is to be left alone, as *RET_REASON says */
 	ADOPT_TYPE,	  /* the driver does not tell what it is */
 	ADOPT_VF_OWNED,	  /* another record has its VF */

@@ -100,7 +100,7 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 
 	if (live->stuck)
 		return report(STATE_STUCK, REASON_STUCK, live->at);
-	if (!live->type_dir[0]) /* on the bus, but not made yet */
+	if (live->unfinished)
 		return report(STATE_CREATING, REASON_IN_PROGRESS, live->at);
 	if (!plan_same_profile(saved, live))
 		return report(STATE_CONFLICT, REASON_OTHER_PROFILE, live->at);
@@ -159,7 +159,7 @@ static enum plan_reason obstacle(const struct host *host, const struct saved_vgp
 		reason = REASON_NO_TYPES; /* they have nothing to do with it */
 	if (reason)
 		return reason;
-	if (gpu->catalog && !gpu->catalog->remembered &&
+	if (gpu_catalog_is_whole(host, gpu) && !gpu->catalog->remembered &&
 	    !catalog_find(gpu->catalog, saved->profile))
 		return REASON_NOT_OFFERED;
 	return REASON_NONE;
@@ -223,7 +223,7 @@ static bool is_settled(const struct saved_vgpu *saved, const struct live_vgpu *l
 		return saved->state == SAVED_STOPPED;
 	if (live->stuck)
 		return !saved->attended;
-	return saved->state == SAVED_ACTIVE && live->type_dir[0];
+	return saved->state == SAVED_ACTIVE && !live->unfinished;
 }
 
 /* What a vGPU is while a process is at work on it. */

@@ -47,7 +47,6 @@ enum plan_reason {
 	REASON_IN_PROGRESS,	  /* another process is at work on it */
 	REASON_REMOVAL_CUT_SHORT, /* it is live: active again, to be removed once more */
 	REASON_STOP_CUT_SHORT, /* it is live, and is not to be: to be stopped once more */
-	REASON_FRAMEWORK,      /* this release does not make vGPUs in this way */
 };
 
 /* One saved vGPU held against the host. */

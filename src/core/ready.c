@@ -7,6 +7,12 @@
 /* NVIDIA's sriov-manage binds the GPU to it for a moment. */
 #define PASSING_DRIVER "pci-pf-stub"
 
+/* Is it to be a parent itself? */
+static bool is_without_vfs(const struct gpu *gpu)
+{
+	return gpu->total_is_known && !gpu->total_vfs;
+}
+
 enum ready_step ready_step(const struct host *host, const struct bdf *bdf, bool busy)
 {
 	const struct gpu *gpu = host_find_gpu(host, bdf);
@@ -19,7 +25,7 @@ enum ready_step ready_step(const struct host *host, const struct bdf *bdf, bool 
 		return READY_DRIVER;
 	if (strcmp(gpu->driver, "nvidia") || gpu->is_parent)
 		return READY_DONE;
-	if (!gpu->total_vfs && !gpu->n_parents) /* it is to be a parent itself */
+	if (!gpu->n_parents && is_without_vfs(gpu))
 		return READY_TYPES;
 	if (!gpu->n_parents) /* with an override, it is left alone */
 		return gpu->driver_override[0] ? READY_DONE : READY_VFS;

@@ -50,7 +50,7 @@ static bool some_catalog_is_unknown(const struct host *host)
 	size_t i;
 
 	for (i = 0; i < host->n_gpus; i++)
-		if (!host->gpus[i].catalog)
+		if (!gpu_catalog_is_whole(host, &host->gpus[i]))
 			return true;
 	return false;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/vgpu.h"
 #include "sysfs/pci.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -18,6 +19,15 @@
 struct nodes {
 	char group[NODE_SIZE], cdev[NODE_SIZE];
 };
+
+struct held_device held_device_of(const struct vgpu_id *id)
+{
+	struct held_device device = { .uuid = "", .bdf = id->parent };
+
+	if (id->framework == FRAMEWORK_MDEV)
+		(void)text_copy(device.uuid, sizeof(device.uuid), id->uuid);
+	return device;
+}
 
 static void device_dir(const struct held_device *device, char *buf, size_t size)
 {

@@ -20,6 +20,10 @@ struct held_device {
 	struct bdf bdf;
 };
 
+/* What somebody has open who uses the vGPU: the mdev, or where there is none the VF. */
+struct vgpu_id;
+struct held_device held_device_of(const struct vgpu_id *id);
+
 /* Fills HOLDERS[i] for DEVICES[i], by `nvidia/vm_name` and by VFIO groups and cdevs open
  * in proc/PID/fd: a driver link proves nothing. -EACCES where another process's
  * descriptors cannot be read, since "not in use" would be a guess then. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/scan_live.h"
+#include "host/framework.h"
 #include "sysfs/mdev.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -32,16 +32,15 @@ static bool is_of_gpu(const struct host *host, const char *name)
 static int read_parent(int root_fd, const char *name, const struct scan_options *options,
 		       struct other_parent *ret, struct error *err)
 {
-	_cleanup_(closep) int types_fd = -1;
+	_cleanup_(closep) int fd = -1;
 	char path[sizeof(ret->name) + 64];
 
 	if (!text_copy(ret->name, sizeof(ret->name), name))
 		return error_set(err, ERROR_SYSTEM, ENAMETOOLONG,
 				 "read the types of a parent");
-	(void)snprintf(path, sizeof(path), MDEV_PARENTS "/%s/mdev_supported_types", name);
-	types_fd = sysfs_walk(root_fd, path, err);
-	return types_fd < 0 ? types_fd
-			    : scan_catalog(types_fd, options, &ret->catalog, err);
+	(void)snprintf(path, sizeof(path), MDEV_PARENTS "/%s", name);
+	fd = sysfs_walk(root_fd, path, err);
+	return fd < 0 ? fd : framework_mdev.read_types(fd, options, &ret->catalog, err);
 }
 
 int other_parents_scan(int root_fd, const struct host *host,

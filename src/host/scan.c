@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/catalog.h"
+#include "host/framework.h"
 #include "host/scan_live.h"
 #include "sysfs/mdev.h"
 #include "sysfs/pci.h"
@@ -15,7 +17,6 @@
 #include "util/text.h"
 
 DEFINE_CLEANUP(struct host *, host_free)
-DEFINE_CLEANUP(struct catalog *, catalog_unref)
 
 struct scan {
 	int root_fd, devices_fd; /* devices_fd is -1 on a host without PCI */
@@ -127,6 +128,8 @@ static int add_parents(struct scan *scan, struct gpu *gpu, const struct names *n
 
 		if (sriov_total(fd, &gpu->total_vfs, &inner) < 0)
 			scan_warn(scan->options, &inner);
+		else
+			gpu->total_is_known = true;
 		/* It matters where VFs may be enabled, and is read nowhere else: it
 		 * hangs with a GPU whose VFs somebody switches off while one is in use.
 		 */
@@ -259,69 +262,6 @@ static void find_frameworks(struct scan *scan)
 	}
 }
 
-int scan_catalog(int types_fd, const struct scan_options *options, struct catalog **ret,
-		 struct error *err)
-{
-	_cleanup_(names_free) struct names dirs = { NULL, 0 };
-	_cleanup_(catalog_unrefp) struct catalog *catalog = calloc(1, sizeof(*catalog));
-	size_t i;
-	int r = sysfs_list(types_fd, ".", &dirs, err);
-
-	if (r < 0)
-		return r;
-	if (catalog)
-		catalog->refs = 1;
-	if (catalog && dirs.n)
-		catalog->types = calloc(dirs.n, sizeof(*catalog->types));
-	if (!catalog || (dirs.n && !catalog->types))
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "read vGPU types");
-	for (i = 0; i < dirs.n; i++) {
-		struct error inner;
-
-		if (mdev_read_type(types_fd, dirs.names[i],
-				   &catalog->types[catalog->n_types], &inner) < 0)
-			scan_warn(options, &inner);
-		else
-			catalog->n_types++;
-	}
-	catalog_sort(catalog);
-	*ret = TAKE_PTR(catalog);
-	return 0;
-}
-
-/* available_instances of every type, in the catalog's order. */
-static int read_available(int types_fd, struct gpu *gpu,
-			  const struct scan_options *options, struct error *err)
-{
-	_cleanup_(names_free) struct names dirs = { NULL, 0 };
-	const struct catalog *catalog = gpu->catalog;
-	size_t i;
-	int r = sysfs_list(types_fd, ".", &dirs, err);
-
-	if (r < 0)
-		return r;
-	free(gpu->available);
-	gpu->available = calloc(catalog->n_types + 1, sizeof(*gpu->available));
-	if (!gpu->available)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "read available instances");
-	for (i = 0; i < catalog->n_types; i++)
-		gpu->available[i] = AVAILABLE_UNKNOWN;
-	for (i = 0; i < dirs.n; i++) {
-		const struct vgpu_type *type;
-		struct error inner;
-		uint32_t id;
-
-		if (!type_dir_parse(dirs.names[i], &id))
-			continue;
-		type = catalog_find_id(catalog, id);
-		if (type &&
-		    mdev_available(types_fd, dirs.names[i],
-				   &gpu->available[type - catalog->types], &inner) < 0)
-			scan_warn(options, &inner);
-	}
-	return 0;
-}
-
 static bool holds_vgpu(const struct host *host, size_t parent)
 {
 	size_t i;
@@ -332,55 +272,87 @@ static bool holds_vgpu(const struct host *host, size_t parent)
 	return false;
 }
 
-/* Opens mdev_supported_types of the GPU's first parent that has one, one with room if
- * ONLY_FREE; -ENOENT where there is none. */
-static int open_types(int devices_fd, const struct host *host, const struct gpu *gpu,
-		      bool only_free)
+/* The first parent of GPU from AT on that shows types, one with room if ONLY_FREE; -1
+ * where there is none. */
+static ssize_t next_parent(const struct host *host, const struct gpu *gpu, size_t at,
+			   bool only_free)
 {
-	char path[64], name[BDF_SIZE];
+	for (; at < gpu->first_parent + gpu->n_parents; at++)
+		if (host->parents[at].framework &&
+		    (!only_free || gpu->is_parent || !holds_vgpu(host, at)))
+			return (ssize_t)at;
+	return -1;
+}
+
+/* Takes CATALOG over, which was read just now. A partial one adds to what is remembered.
+ */
+static int take_catalog(struct gpu *gpu, struct catalog *catalog, struct error *err)
+{
+	struct catalog *known = gpu->catalog;
+
+	gpu->catalog = catalog;
+	if (known && catalog->partial && !gpu_add_types(gpu, known)) {
+		gpu->catalog = known;
+		catalog_unref(catalog);
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read vGPU types");
+	}
+	catalog_unref(known);
+	return 0;
+}
+
+static int read_available(const struct framework_ops *ops, int parent_fd,
+			  const struct scan_options *options, struct gpu *gpu,
+			  struct error *err)
+{
 	size_t i;
 
-	for (i = gpu->first_parent; i < gpu->first_parent + gpu->n_parents; i++) {
-		int fd;
+	free(gpu->available);
+	gpu->available = calloc(gpu->catalog->n_types + 1, sizeof(*gpu->available));
+	if (!gpu->available)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "read available instances");
+	for (i = 0; i < gpu->catalog->n_types; i++)
+		gpu->available[i] = AVAILABLE_UNKNOWN;
+	return ops->read_available(parent_fd, options, gpu, err);
+}
 
-		if (host->parents[i].framework != FRAMEWORK_MDEV ||
-		    (only_free && !gpu->is_parent && holds_vgpu(host, i)))
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/mdev_supported_types",
-			       bdf_format(&host->parents[i].bdf, name));
-		fd = sysfs_walk(devices_fd, path, NULL);
-		if (fd >= 0)
-			return fd;
+/* Reads types by HOST->parents[AT]; -ENOENT where it no longer shows any. FREE: what it
+ * takes means something. */
+static int read_types(int devices_fd, struct host *host, struct gpu *gpu, size_t at,
+		      bool free, const struct scan_options *options, struct error *err)
+{
+	const struct framework_ops *ops = framework_ops(host->parents[at].framework);
+	char name[BDF_SIZE];
+	_cleanup_(closep) int fd =
+		sysfs_walk(devices_fd, bdf_format(&host->parents[at].bdf, name), err);
+	int r = fd < 0 ? fd : 0;
+
+	if (r == 0 && (!gpu->catalog || gpu->catalog->remembered)) {
+		struct catalog *catalog;
+
+		r = ops->read_types(fd, options, &catalog, err);
+		if (r == 0)
+			r = take_catalog(gpu, catalog, err);
 	}
-	return -ENOENT;
+	if (r == 0 && free && options->what & SCAN_AVAILABLE)
+		r = read_available(ops, fd, options, gpu, err);
+	return r;
 }
 
 int scan_types(int root_fd, struct host *host, struct gpu *gpu,
 	       const struct scan_options *options, struct error *err)
 {
 	_cleanup_(closep) int devices_fd = sysfs_walk(root_fd, PCI_DEVICES, err);
-	_cleanup_(closep) int types_fd = -1;
-	int r = 0;
+	int pass, r = devices_fd < 0 ? devices_fd : -ENOENT;
 
-	if (devices_fd < 0)
-		return devices_fd;
-	types_fd = open_types(devices_fd, host, gpu, true);
-	if (types_fd < 0)
-		types_fd = open_types(devices_fd, host, gpu, false);
-	else if (options->what & SCAN_AVAILABLE)
-		r = 1; /* a free VF: its availability means something */
-	if (types_fd < 0)
-		return 0;
-	if (!gpu->catalog || gpu->catalog->remembered) {
-		struct catalog *catalog;
-		int q = scan_catalog(types_fd, options, &catalog, err);
+	for (pass = 0; pass < 2 && r == -ENOENT; pass++) {
+		ssize_t at = next_parent(host, gpu, gpu->first_parent, pass == 0);
 
-		if (q < 0)
-			return q;
-		catalog_unref(gpu->catalog);
-		gpu->catalog = catalog;
+		for (; at >= 0 && r == -ENOENT;
+		     at = next_parent(host, gpu, (size_t)at + 1, pass == 0))
+			r = read_types(devices_fd, host, gpu, (size_t)at, pass == 0,
+				       options, err);
 	}
-	return r ? read_available(types_fd, gpu, options, err) : 0;
+	return r == -ENOENT ? 0 : r; /* no parent shows any */
 }
 
 static void read_catalogs(struct scan *scan)

@@ -23,6 +23,9 @@ struct scan_options {
 	void *arg;
 };
 
+/* Hands ERR to whoever asked to be told. */
+void scan_warn(const struct scan_options *options, const struct error *err);
+
 /* Looks at the host below ROOT_FD. Fails only where nothing at all can be said, or where
  * there is no memory to say it all: a host without GPUs, drivers or /sys/bus/mdev is an
  * answer. Free RET with host_free(). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/scan_live.h"
 
+#include "host/vfio_mark.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -194,6 +196,7 @@ static void place_live(struct live_scan *scan, int parents_fd, struct live_vgpu 
 		       live->uuid);
 	r = sysfs_link_name(parents_fd, path, live->type_dir, sizeof(live->type_dir),
 			    &err);
+	live->unfinished = !live->type_dir[0];
 	if (r < 0 && r != -ENOENT)
 		scan_warn(scan->options, &err);
 	if (r == 0 && scan->options->what & SCAN_NAMES)
@@ -275,6 +278,7 @@ static int scan_vfio(struct live_scan *scan, struct error *err)
 		live->at = (int)i;
 		live->type_id = vf->vfio_type;
 		(void)bdf_format(&vf->bdf, live->parent_name);
+		vfio_mark_read(scan->root_fd, &vf->bdf, vf->vfio_type, live->set_for);
 	}
 	return 0;
 }

@@ -5,57 +5,72 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sysfs/mdev.h"
+#include "host/framework.h"
+#include "model/saved.h"
 #include "sysfs/pci.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The directory of the wanted type: where the last VF of this GPU had it, else by name.
- */
-static int resolve(int types_fd, const struct vgpu_make *make, struct gpu_memo *memo,
-		   char ret[TYPE_DIR_SIZE], struct error *err)
+const struct framework_ops *framework_ops(enum framework framework)
 {
-	int r;
+	static const struct framework_ops *const ops[] = {
+		[FRAMEWORK_NONE] = NULL,
+		[FRAMEWORK_MDEV] = &framework_mdev,
+		[FRAMEWORK_VFIO] = &framework_vfio,
+	};
 
-	if (memo->dir[0] && !strcmp(memo->type_name, make->type_name) &&
-	    sysfs_exists(types_fd, memo->dir)) {
-		(void)text_copy(ret, TYPE_DIR_SIZE, memo->dir);
-		return 0;
-	}
-	r = mdev_find_type(types_fd, make->type_name, make->type_id, ret, err);
-	if (r < 0)
-		return r;
-	(void)text_copy(memo->dir, sizeof(memo->dir), ret);
-	(void)text_copy(memo->type_name, sizeof(memo->type_name), make->type_name);
-	return 0;
+	return ops[framework];
 }
 
-static int ask_driver(int types_fd, const char *dir, struct error *err)
+struct vgpu_id vgpu_id_of(const struct saved_vgpu *saved)
 {
-	char path[512];
-	uint32_t available;
-	int r = mdev_available(types_fd, dir, &available, err);
+	struct vgpu_id id = { .framework = saved->framework,
+			      .parent = saved->vf,
+			      .type_id = saved->type_id };
 
-	if (r < 0 || available)
-		return r;
-	return error_set(err, ERROR_CAPACITY, 0, "%s/%s/available_instances is 0",
-			 sysfs_path(types_fd, ".", path, sizeof(path)), dir);
+	(void)text_copy(id.uuid, sizeof(id.uuid), saved->uuid);
+	return id;
+}
+
+struct vgpu_id vgpu_id_of_live(const struct live_vgpu *live)
+{
+	struct vgpu_id id = { .framework = live->framework,
+			      .parent = live->parent,
+			      .type_id = live->type_id };
+
+	(void)text_copy(id.uuid, sizeof(id.uuid), live->uuid);
+	return id;
+}
+
+/* The parent's directory: beside the last one, or by its link on the bus. */
+static int open_parent(int root_fd, const struct bdf *parent, struct gpu_memo *memo,
+		       struct error *err)
+{
+	char path[64], name[BDF_SIZE];
+	int fd = -1;
+
+	(void)bdf_format(parent, name);
+	if (memo->port_fd >= 0)
+		fd = sysfs_walk_inside(memo->port_fd, name, NULL);
+	if (fd >= 0)
+		return fd;
+	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", name);
+	fd = sysfs_walk_inside(root_fd, path, err);
+	if (fd >= 0 && memo->port_fd < 0)
+		memo->port_fd = sysfs_walk(fd, "..", NULL);
+	return fd;
 }
 
 /* Reads the kernel again: neither a failed nor a successful write proves anything. */
-static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
-		  int write_result, struct vgpu_made *made, struct error *err)
+static int verify(const struct framework_ops *ops, int root_fd, int parent_fd,
+		  const struct vgpu_make *make, int write_result, struct vgpu_made *made,
+		  struct error *err)
 {
-	char name[BDF_SIZE], bus[128];
 	struct error inner;
-	int r = mdev_verify(root_fd, parent_fd, bdf_format(&make->vf, name),
-			    made->type_dir, make->uuid, &inner);
+	int r = ops->verify(root_fd, parent_fd, make, made, &made->absent, &inner);
+	char name[BDF_SIZE];
 
-	(void)snprintf(bus, sizeof(bus), "sys/bus/mdev/devices/%s", make->uuid);
 	made->present = r == 1;
-	made->absent = r == 0 && !sysfs_exists(root_fd, bus) &&
-		       !sysfs_exists(parent_fd, make->uuid) &&
-		       sysfs_exists(parent_fd, "mdev_supported_types");
 	if (made->present)
 		return 0;
 	if (r < 0) {
@@ -66,8 +81,8 @@ static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
 	if (write_result < 0)
 		return write_result;
 	return error_set(err, ERROR_SYSTEM, EIO,
-			 "the kernel accepted the write, but shows no device %s",
-			 make->uuid);
+			 "the kernel accepted the write, but shows no vGPU %s on %s",
+			 make->id.uuid, bdf_format(&make->id.parent, name));
 }
 
 /* The driver's refusals are errnos of its own choice; these two mean that it is full. */
@@ -81,114 +96,79 @@ static void explain(int r, struct error *err)
 		error_hint(err, "'dmesg | grep NVRM' shows why the driver refused");
 }
 
-/* The parent's directory: beside the last one, or by its link on the bus. */
-static int open_parent(int root_fd, const struct bdf *vf, struct gpu_memo *memo,
+/* It was there when it was chosen; another may still be. */
+static int parent_gone(int root_fd, const struct vgpu_make *make, struct vgpu_made *made,
 		       struct error *err)
 {
-	char path[64], name[BDF_SIZE];
-	int fd = -1;
-
-	(void)bdf_format(vf, name);
-	if (memo->port_fd >= 0)
-		fd = sysfs_walk_inside(memo->port_fd, name, NULL);
-	if (fd >= 0)
-		return fd;
-	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s", name);
-	fd = sysfs_walk_inside(root_fd, path, err);
-	if (fd >= 0 && memo->port_fd < 0)
-		memo->port_fd = sysfs_walk(fd, "..", NULL);
-	return fd;
-}
-
-/* Under its parent and not on the bus: it is on its way out, or hangs there. */
-static int refuse_stuck(int root_fd, const char *uuid, struct error *err)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", uuid);
-	if (sysfs_exists(root_fd, path))
-		return 0;
-	(void)error_set(err, ERROR_CONFLICT, EBUSY,
-			"a removal or create of %s hangs in the kernel; it is left alone",
-			uuid);
-	error_hint(err, "'vgpumgr show %.8s' tells about it", uuid);
-	return -EBUSY;
+	made->absent = vgpu_is_gone(root_fd, &make->id);
+	if (made->absent && err)
+		err->kind = ERROR_CAPACITY;
+	if (made->absent)
+		error_hint(err, "its virtual function is gone: 'vgpumgr sriov status'");
+	return -ENOENT;
 }
 
 int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	      struct vgpu_made *ret, struct error *err)
 {
-	_cleanup_(closep) int parent_fd = -1, types_fd = -1;
+	const struct framework_ops *ops = framework_ops(make->id.framework);
+	_cleanup_(closep) int parent_fd = -1;
 	int r;
 
 	*ret = (struct vgpu_made){ .present = false };
-	parent_fd = open_parent(root_fd, &make->vf, memo, err);
-	if (parent_fd == -ENOENT && vgpu_is_gone(root_fd, make->uuid, &make->vf)) {
-		/* It was there when it was chosen; another may still be. */
-		ret->absent = true;
-		if (err)
-			err->kind = ERROR_CAPACITY;
-		error_hint(err, "its virtual function is gone: 'vgpumgr sriov status'");
-	}
+	parent_fd = open_parent(root_fd, &make->id.parent, memo, err);
+	if (parent_fd == -ENOENT)
+		return parent_gone(root_fd, make, ret, err);
 	if (parent_fd < 0)
 		return parent_fd;
-	types_fd = sysfs_walk_inside(parent_fd, "mdev_supported_types", err);
-	if (types_fd < 0)
-		return types_fd;
-	r = resolve(types_fd, make, memo, ret->type_dir, err);
+	r = ops->clear(root_fd, parent_fd, make, err);
+	if (r < 0)
+		return r;
+	r = ops->resolve(parent_fd, make, memo, ret, err);
 	if (r < 0) {
-		ret->absent = vgpu_is_gone(root_fd, make->uuid, &make->vf);
+		ret->absent = vgpu_is_gone(root_fd, &make->id);
 		return r;
 	}
-	(void)type_dir_parse(ret->type_dir, &ret->type_id);
-	if (sysfs_exists(parent_fd, make->uuid) &&
-	    refuse_stuck(root_fd, make->uuid, err) < 0)
-		return -EBUSY;
-	r = make->ask_driver ? ask_driver(types_fd, ret->type_dir, err) : 0;
+	r = make->ask_driver ? ops->ask(parent_fd, ret, err) : 0;
 	if (r == 0) {
-		r = mdev_create(types_fd, ret->type_dir, make->uuid, err);
+		r = ops->write(root_fd, parent_fd, make, ret, err);
 		if (r < 0)
 			explain(r, err);
 	}
-	return verify(root_fd, parent_fd, make, r, ret, err);
+	return verify(ops, root_fd, parent_fd, make, r, ret, err);
 }
 
-bool vgpu_is_gone(int root_fd, const char *uuid, const struct bdf *parent)
+int vgpu_remove(int root_fd, const struct vgpu_id *id, struct error *err)
 {
-	char path[128], name[BDF_SIZE];
-
-	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s", uuid);
-	if (sysfs_exists(root_fd, path))
-		return false;
-	(void)snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", bdf_format(parent, name),
-		       uuid);
-	return !sysfs_exists(root_fd, path);
-}
-
-bool vgpu_is_whole(int root_fd, const char *uuid)
-{
-	char path[128];
-
-	/* the kernel takes this file away first */
-	(void)snprintf(path, sizeof(path), "sys/bus/mdev/devices/%s/remove", uuid);
-	return sysfs_exists(root_fd, path);
-}
-
-int vgpu_remove(int root_fd, const char *uuid, const struct bdf *parent,
-		struct error *err)
-{
+	int r = framework_ops(id->framework)->remove(root_fd, id, err);
 	char name[BDF_SIZE];
-	int r = mdev_remove(root_fd, bdf_format(parent, name), uuid, err);
 
-	if (vgpu_is_gone(root_fd, uuid, parent))
+	if (vgpu_is_gone(root_fd, id))
 		return 0;
 	if (r == 0)
 		return error_set(err, ERROR_SYSTEM, EIO,
-				 "the kernel accepted the removal, but still shows %s",
-				 uuid);
-	if (r == -ENOENT || r == -EACCES) {
-		(void)error_context(err, "a removal of %s is stuck in the kernel", uuid);
-		error_hint(err, "stop the VM that holds it; unbinding its VF clears it");
-	}
+				 "the kernel accepted the removal, but still shows %s on "
+				 "%s",
+				 id->uuid, bdf_format(&id->parent, name));
 	return r;
+}
+
+bool vgpu_is_listed(int root_fd, const struct vgpu_id *id)
+{
+	return framework_ops(id->framework)->is_listed(root_fd, id);
+}
+
+bool vgpu_is_gone(int root_fd, const struct vgpu_id *id)
+{
+	return framework_ops(id->framework)->is_gone(root_fd, id);
+}
+
+bool vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id)
+{
+	return framework_ops(id->framework)->is_still_away(root_fd, host, id);
+}
+
+bool vgpu_is_whole(int root_fd, const struct vgpu_id *id)
+{
+	return framework_ops(id->framework)->is_whole(root_fd, id);
 }

@@ -150,6 +150,37 @@ void catalog_sort(struct catalog *catalog)
 		      compare_type_id);
 }
 
+bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu)
+{
+	size_t i;
+
+	if (!gpu->catalog || !gpu->catalog->partial)
+		return gpu->catalog != NULL;
+	for (i = 0; i < host->n_live; i++)
+		if (host->live[i].gpu == gpu - host->gpus)
+			return false;
+	return gpu->catalog->n_types > 0;
+}
+
+void host_name_live(struct host *host)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_live; i++) {
+		struct live_vgpu *live = &host->live[i];
+		const struct vgpu_type *type =
+			live->gpu < 0 || live->type_name[0]
+				? NULL
+				: catalog_find_id(host->gpus[live->gpu].catalog,
+						  live->type_id);
+
+		if (!type)
+			continue;
+		(void)text_copy(live->type_name, sizeof(live->type_name), type->name);
+		live->framebuffer_mib = type->framebuffer_mib;
+	}
+}
+
 enum gpu_mode gpu_mode(const struct gpu *gpu)
 {
 	static const char *const stubs[] = { "vfio-pci", "pci-stub", "pciback" };

@@ -38,6 +38,7 @@ struct catalog {
 	struct vgpu_type *types; /* sorted by id */
 	size_t n_types;
 	bool remembered; /* from the store, not read from this host now */
+	bool partial;	 /* what can be made at this moment, which may not be all */
 	unsigned refs;
 };
 
@@ -50,16 +51,20 @@ struct gpu {
 	char driver_override[DRIVER_NAME_SIZE]; /* "" if none is set, or not read */
 	int numa_node;				/* -1 where there is none */
 	uint32_t total_vfs;			/* sriov_totalvfs; 0 without SR-IOV */
+	bool total_is_known;			/* and it was read */
 	size_t first_parent, n_parents;		/* its part of host->parents, by index */
 	bool is_parent; /* vGPUs are made on the PF itself: it is its only parent */
 	bool excluded;	/* the operator's config leaves it alone */
 	struct catalog *catalog; /* NULL where not known */
-	uint32_t *available; /* per catalog entry, available_instances of one free VF */
+	uint32_t *available; /* per catalog entry, what one free parent takes of it now */
 };
 
 /* A vGPU the kernel shows, on a GPU or on any other mdev parent. */
 struct live_vgpu {
-	char uuid[UUID_SIZE];		 /* "" under FRAMEWORK_VFIO, which has none */
+	char uuid[UUID_SIZE];	 /* "" where the kernel does not know one, and no record
+				    claims it */
+	char set_for[UUID_SIZE]; /* whose it is by a note of this boot, "" where there is
+				    none */
 	char parent_name[TYPE_DIR_SIZE]; /* "0000:e8:00.4", "mtty" */
 	struct bdf parent;		 /* zero where the parent is no PCI function */
 	int gpu; /* index into host->gpus, -1: its parent is no GPU */
@@ -69,6 +74,7 @@ struct live_vgpu {
 	uint32_t type_id;		/* 0 where not known */
 	char type_name[TYPE_NAME_SIZE]; /* "" where not known */
 	uint32_t framebuffer_mib;	/* 0 where not known */
+	bool unfinished;		/* it is about to be made: it has no type yet */
 	bool stuck; /* a removal or create of it hangs in the kernel */
 };
 
@@ -108,6 +114,13 @@ const struct vgpu_type *catalog_find_id(const struct catalog *catalog, uint32_t 
 
 /* Sorts by id, as catalog_find_id() needs it. */
 void catalog_sort(struct catalog *catalog);
+
+/* Does GPU's catalog name all that the GPU offers?  What can be made at the moment is all
+ * only while nothing is made. */
+bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu);
+
+/* Names what is live on GPUs by their catalogs, where the kernel does not tell. */
+void host_name_live(struct host *host);
 
 enum gpu_mode gpu_mode(const struct gpu *gpu);
 enum framework gpu_framework(const struct host *host, const struct gpu *gpu);

@@ -19,10 +19,7 @@ struct job {
 	uint32_t timeout_s; /* from when its turn comes */
 	union {
 		struct vgpu_make make;
-		struct {
-			char uuid[UUID_SIZE];
-			struct bdf parent;
-		} remove;
+		struct vgpu_id remove;
 		struct sriov_job sriov;
 	};
 };

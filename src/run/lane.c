@@ -83,8 +83,7 @@ static void run_job(int root_fd, const struct sriov_tool *tool, const struct job
 		ret->r = vgpu_make(root_fd, &job->make, memo, &ret->made, &ret->err);
 		break;
 	case JOB_REMOVE:
-		ret->r = vgpu_remove(root_fd, job->remove.uuid, &job->remove.parent,
-				     &ret->err);
+		ret->r = vgpu_remove(root_fd, &job->remove, &ret->err);
 		break;
 	case JOB_SRIOV:
 		ret->r = sriov_job_run(root_fd, tool, &job->sriov, hold_fd, &ret->err);

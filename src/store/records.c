@@ -297,6 +297,7 @@ static void bind_state(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
 	bind_int(s, ":type_id", vgpu->type_id);
 	bind_text(s, ":state", saved_state_name(vgpu->state));
 	bind_text(s, ":boot_id", vgpu->boot_id);
+	bind_text(s, ":framework", framework_name(vgpu->framework));
 }
 
 int store_insert(struct store *store, struct saved_vgpu *vgpu, struct error *err)
@@ -314,7 +315,6 @@ int store_insert(struct store *store, struct saved_vgpu *vgpu, struct error *err
 	bind_text(s, ":profile", vgpu->profile);
 	bind_text(s, ":type_name", vgpu->type_name);
 	bind_int(s, ":framebuffer_mib", vgpu->framebuffer_mib);
-	bind_text(s, ":framework", framework_name(vgpu->framework));
 	(void)text_copy(vgpu->created_at, sizeof(vgpu->created_at), vgpu->changed_at);
 	r = store_run(store, s, "record a vGPU", err);
 	if (r == 0)
@@ -408,7 +408,6 @@ static int import_vgpu(struct store *store, const struct saved_vgpu *vgpu,
 	bind_text(s, ":profile", vgpu->profile);
 	bind_text(s, ":type_name", vgpu->type_name);
 	bind_int(s, ":framebuffer_mib", vgpu->framebuffer_mib);
-	bind_text(s, ":framework", framework_name(vgpu->framework));
 	bind_text(s, ":created_at", vgpu->created_at);
 	bind_text(s, ":changed_at", vgpu->changed_at);
 	return store_run(store, s, "record a vGPU", err);
@@ -527,6 +526,8 @@ int store_put_catalog(struct store *store, uint32_t vendor, uint32_t device,
 	if (!s)
 		return -EIO;
 	bind_model(s, vendor, device);
+	bind_text(s, ":driver_version", driver_version);
+	bind_int(s, ":partial", catalog->partial);
 	r = store_run(store, s, "remember a catalog", err);
 	for (i = 0; i < catalog->n_types && r == 0; i++) {
 		const struct vgpu_type *t = &catalog->types[i];

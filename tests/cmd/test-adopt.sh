@@ -224,9 +224,10 @@ host t4
 parent=$(basename "$(dirname "$(find "$sys/devices" -name mdev_supported_types | head -n1)")")
 dir=$(find "$sys/class/mdev_bus/$parent/mdev_supported_types/" -mindepth 1 -maxdepth 1 | sort | head -n1)
 echo $A >"$dir/create"
-expect 5 'a vGPU on the GPU itself' adopt $A
-says 'is not managed' 'not manage'
-t 'no store is made for it' fails test -e "$db"
+expect 0 'a vGPU on the GPU itself' adopt $A --vm v
+is "$(sql 'SELECT vf = gpu, state FROM vgpu')" '1|active' 'is recorded there'
+run create "$(sql 'SELECT profile FROM vgpu')" --vm w
+is "$status" 0 'and leaves room for another'
 
 # --- side by side
 fresh

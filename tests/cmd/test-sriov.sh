@@ -291,8 +291,8 @@ json 'list shows it as foreign' '.vgpus | length == 1 and .[0].state == "foreign
 expect 0 'enable finds it on' sriov enable 26:00.0
 untouched 'without switching'
 expect 0 'the other GPU can be disabled' sriov disable a6:00.0
-run create L40S-1Q --vm a
-t 'create there is refused: not in this release' [ $status -ne 0 ]
+expect 0 'one of its size is made beside it' create L40S-1Q --vm a --gpu 26:00.0
+expect 0 'and removed' remove --vm a
 printf 0 >"$sys/bus/pci/devices/$vf/nvidia/current_vgpu_type"
 expect 0 'without it, disable works' sriov disable 26:00.0
 mv "$manage" "$top/sriov-manage"

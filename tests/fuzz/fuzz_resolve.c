@@ -69,8 +69,8 @@ int fuzz_resolve(const uint8_t *data, size_t size)
 {
 	unsigned known = size ? data[0] : 0;
 	_cleanup_(freep) char *text = fuzz_string(data + (size > 0), size - (size > 0));
-	struct catalog catalogs[] = { { a40, ARRAY_SIZE(a40), false, 1 },
-				      { others, ARRAY_SIZE(others), false, 1 } };
+	struct catalog catalogs[] = { { a40, ARRAY_SIZE(a40), .refs = 1 },
+				      { others, ARRAY_SIZE(others), .refs = 1 } };
 	struct gpu gpus[] = { { .catalog = known & 1 ? &catalogs[0] : NULL },
 			      { .catalog = known & 2 ? &catalogs[1] : NULL } };
 	struct host host = { .gpus = gpus, .n_gpus = known & 4 ? 2 : 1 };
