@@ -31,7 +31,7 @@ done
 is "$(wc -c <"$err")" 0 'without a word of complaint'
 expect 0 'types' types --json
 is "$(json_value '.types[] | "\(.type_ids[0]),\(.type_name),\(.framebuffer_mib),\(.max_instances)"' | sort)" \
-	"$(tail -n +2 "$top_srcdir/tests/sim/types/a2.csv" | sort)" 'all 15 types, as other hosts have them'
+	"$(tail -n +2 "$top_srcdir/tests/sim/types/a2.csv" | cut -d, -f1-4 | sort)" 'all 15 types, as other hosts have them'
 expect 0 'capacity' capacity --json
 json 'one more of 4 GB, of any series, and of no other size' \
 	'all(.capacity[]; if .profile | test("-4[QAC]$") then .free == 1 else .free == 0 and .per_gpu[0].limit == "other-size" end) and (.capacity | length == 15)'
