@@ -57,6 +57,15 @@ static void recorded_as_mdev(struct scene *s)
 {
 	s->saved.framework = FRAMEWORK_MDEV;
 }
+static void being_created(struct scene *s)
+{
+	s->saved.state = SAVED_CREATING;
+}
+static void being_created_and_noted(struct scene *s)
+{
+	being_created(s);
+	(void)snprintf(s->live->set_for, UUID_SIZE, "%s", s->saved.uuid);
+}
 static void noted(struct scene *s)
 {
 	other_boot(s);
@@ -82,6 +91,8 @@ static void what_was_set_for_a_record_in_this_boot_is_its_own(void **state)
 		{ "another VF", other_vf, false },
 		{ "recorded under another framework", recorded_as_mdev, false },
 		{ "noted by who set it", noted, true },
+		{ "about to be set", being_created, false },
+		{ "about to be set, and noted", being_created_and_noted, true },
 		{ "noted for another record", noted_for_another, false },
 	};
 	size_t i;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/create.h"
+#include "cmd/learn.h"
 #include "cmd/words.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -247,8 +248,7 @@ int create_remember(struct create *c, struct error *err)
 		if (gpu->device && !saved_find_gpu(c->view.saved, &gpu->bdf))
 			r = store_put_gpu(c->store, &record, err);
 		if (r == 0 && c->learnt[i])
-			r = store_put_catalog(c->store, gpu->vendor, gpu->device,
-					      host->driver_version, gpu->catalog, err);
+			r = learn_remember(c->store, host, gpu, err);
 		c->learnt[i] = false;
 	}
 	return r;

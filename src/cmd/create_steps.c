@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cmd/create.h"
-#include "sysfs/pci.h"
+#include "cmd/learn.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
@@ -51,55 +51,32 @@ static int load(struct create *c, struct error *err)
 	return c->view.saved ? 0 : error_set(err, ERROR_SYSTEM, ENOMEM, "create");
 }
 
-/* Where the driver lists what can be made at the moment, each GPU is asked: its word
- * counts for the placement, and what it names that was not known before is remembered. */
-static void learn_partial(struct context *ctx, struct create *c, size_t i, int devices_fd)
-{
-	struct scan_options options = { .what = SCAN_TYPES | SCAN_AVAILABLE };
-	struct gpu *gpu = &c->view.host->gpus[i];
-	size_t known =
-		gpu->catalog && gpu->catalog->remembered ? gpu->catalog->n_types : 0;
-	struct error ignored; /* such a GPU offers nothing; a thorough scan says why */
-
-	if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
-		return;
-	if (scan_types(ctx->root_fd, c->view.host, gpu, &options, &ignored) == 0 &&
-	    gpu->catalog && gpu->catalog->n_types > known)
-		c->learnt[i] = true;
-}
-
 /* Reads the catalog of each GPU model that the record does not know, once per model: what
- * is then made is verified on the device anyway. */
+ * is then made is verified on the device anyway. Where the driver lists what can be made
+ * at the moment, each GPU is asked: its word counts for the placement. */
 static void learn_catalogs(struct context *ctx, struct create *c)
 {
-	_cleanup_(closep) int devices_fd = sysfs_walk(ctx->root_fd, PCI_DEVICES, NULL);
-	struct scan_options options = { .what = SCAN_TYPES };
 	struct host *host = c->view.host;
 	size_t i, j;
 
 	for (i = 0; i < host->n_gpus; i++) {
 		struct gpu *gpu = &host->gpus[i];
-		struct error
-			ignored; /* such a GPU offers nothing; a thorough scan says why */
 
 		if (!gpu->n_parents)
 			continue;
 		if (gpu_framework(host, gpu) == FRAMEWORK_VFIO) {
-			learn_partial(ctx, c, i, devices_fd);
+			c->learnt[i] =
+				learn_gpu(ctx, host, gpu, SCAN_TYPES | SCAN_AVAILABLE);
 			continue;
 		}
-		if (gpu->catalog)
-			continue;
-		if (!gpu->device && pci_read_device(devices_fd, gpu, &ignored) < 0)
+		if (gpu->catalog || !learn_model(ctx, gpu))
 			continue;
 		for (j = 0; j < i && !gpu->catalog; j++)
-			if (host->gpus[j].device == gpu->device)
+			if (host->gpus[j].device == gpu->device &&
+			    gpu_framework(host, &host->gpus[j]) != FRAMEWORK_VFIO)
 				gpu->catalog = catalog_ref(host->gpus[j].catalog);
-		if (gpu->catalog)
-			continue;
-		if (scan_types(ctx->root_fd, host, gpu, &options, &ignored) == 0 &&
-		    gpu->catalog)
-			c->learnt[i] = true;
+		if (!gpu->catalog)
+			c->learnt[i] = learn_gpu(ctx, host, gpu, SCAN_TYPES);
 	}
 }
 

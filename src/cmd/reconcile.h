@@ -31,6 +31,7 @@ struct gpu_task {
 	bool was_busy; /* its virtual functions were being switched as it was looked at */
 	bool switched; /* somebody else has switched them during this run */
 	bool tried, done;
+	bool learnt;   /* what it offers was read in this run */
 	uint64_t load; /* of the driver, when it was tried */
 	int lock_fd;
 	int r;
@@ -108,6 +109,9 @@ void reconcile_before_look(struct reconcile *rc, const struct bdf *gpu);
 /* After each look at the host: which GPUs something is to be done on, and how far they
  * are. */
 int reconcile_look_at_gpus(struct context *ctx, struct reconcile *rc, struct error *err);
+
+/* Before anything is made on the GPUs of the run: remembers what they offer. */
+void reconcile_learn(struct context *ctx, struct reconcile *rc);
 
 /* Queues the switching of virtual functions where they are wanted and off. */
 int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct error *err);

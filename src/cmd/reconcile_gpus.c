@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/learn.h"
 #include "cmd/reconcile.h"
 #include "cmd/sriov.h"
 #include "run/sriov_mark.h"
@@ -343,4 +344,19 @@ int reconcile_queue_sriov(struct context *ctx, struct reconcile *rc, struct erro
 	if (r == 0)
 		bind_again(ctx, rc);
 	return r;
+}
+
+void reconcile_learn(struct context *ctx, struct reconcile *rc)
+{
+	size_t i;
+
+	for (i = 0; rc->what & DO_VGPUS && i < rc->n_tasks; i++) {
+		struct gpu_task *task = &rc->tasks[i];
+
+		if (task->learnt || task->ready.step != READY_DONE)
+			continue;
+		task->learnt = true;
+		learn_early(ctx, rc->store, rc->view.host, &task->ready.gpu,
+			    &rc->changed);
+	}
 }

@@ -386,6 +386,7 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 	size_t i;
 	int r = reconcile_queue_sriov(ctx, rc, err);
 
+	reconcile_learn(ctx, rc);
 	for (i = 0; i < saved->n_vgpus; i++)
 		rc->items[i].due = is_due_now(ctx, rc, i);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/gpu_summary.h"
+#include "cmd/learn.h"
 #include "cmd/sriov.h"
 #include "cmd/sriov_call.h"
 #include "cmd/work.h"
@@ -406,6 +407,19 @@ static int first_failure(struct sriov *s, int r, struct error *err)
 	return r;
 }
 
+/* While next to nothing is made on them: what those GPUs offer. */
+static bool learn(struct context *ctx, struct sriov *s)
+{
+	bool changed = false;
+	size_t i;
+
+	for (i = 0; i < s->n && s->args.verb == VERB_ENABLE; i++)
+		if (!s->targets[i].skipped)
+			learn_early(ctx, s->store, s->view.host, &s->targets[i].gpu->bdf,
+				    &changed);
+	return changed;
+}
+
 static int change(struct context *ctx, struct sriov *s, struct error *err)
 {
 	enum store_mode mode = s->args.verb == VERB_ENABLE ? STORE_CREATE : STORE_WRITE;
@@ -437,6 +451,8 @@ static int change(struct context *ctx, struct sriov *s, struct error *err)
 		return r;
 	failed = first_failure(s, 0, err);
 	r = sriov_await_types(ctx, s, &inner);
+	if (r == 0 && learn(ctx, s))
+		context_publish(ctx, s->store, s->view.host->machine_id);
 	failed = first_failure(s, failed, err);
 	if (r < 0 && !failed)
 		*err = inner;

@@ -13,8 +13,19 @@ static bool is_ours(const struct host *host, const struct live_vgpu *live,
 		return false;
 	if (live->set_for[0])
 		return !strcmp(live->set_for, saved->uuid);
-	return saved->framework == live->framework && saved->boot_id[0] &&
-	       !strcmp(saved->boot_id, host->boot_id) && saved->type_id == live->type_id;
+	/* A create that left no note may not have got as far as to set it. */
+	return saved->state != SAVED_CREATING && saved->framework == live->framework &&
+	       saved->boot_id[0] && !strcmp(saved->boot_id, host->boot_id) &&
+	       saved->type_id == live->type_id;
+}
+
+/* What it was set as is what it is, whatever its number meant under another driver. */
+static void claim(struct live_vgpu *live, const struct saved_vgpu *saved)
+{
+	(void)text_copy(live->uuid, sizeof(live->uuid), saved->uuid);
+	(void)text_copy(live->type_name, sizeof(live->type_name), saved->type_name);
+	if (saved->framebuffer_mib)
+		live->framebuffer_mib = saved->framebuffer_mib;
 }
 
 void claim_live(struct host *host, const struct saved_vgpu *saved, size_t n_saved)
@@ -38,8 +49,7 @@ void claim_live(struct host *host, const struct saved_vgpu *saved, size_t n_save
 
 			if (live->at == parent - host->parents &&
 			    is_ours(host, live, &saved[i]))
-				(void)text_copy(live->uuid, sizeof(live->uuid),
-						saved[i].uuid);
+				claim(live, &saved[i]);
 		}
 	}
 	if (any)

@@ -2,6 +2,7 @@
 #include "host/catalog.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct catalog *catalog_new(size_t n)
 {
@@ -29,22 +30,56 @@ static uint32_t *map_available(const struct gpu *gpu, const struct catalog *cata
 	return available;
 }
 
-bool gpu_add_types(struct gpu *gpu, const struct catalog *more)
+static size_t count(const struct catalog *catalog)
 {
-	const struct catalog *own = gpu->catalog;
-	struct catalog *all = catalog_new(own->n_types + more->n_types);
-	uint32_t *available;
+	return catalog ? catalog->n_types : 0;
+}
+
+struct catalog *catalog_join(const struct catalog *own, const struct catalog *more)
+{
+	struct catalog *all = catalog_new(count(own) + count(more));
 	size_t i;
 
 	if (!all)
-		return false;
-	all->partial = own->partial;
-	for (i = 0; i < own->n_types; i++)
+		return NULL;
+	all->partial = own && own->partial;
+	for (i = 0; i < count(own); i++)
 		all->types[all->n_types++] = own->types[i];
-	for (i = 0; i < more->n_types; i++)
-		if (!catalog_find_id(own, more->types[i].id))
+	for (i = 0; i < count(more); i++)
+		if (!catalog_find_id(own, more->types[i].id) &&
+		    !catalog_find(own, more->types[i].profile))
 			all->types[all->n_types++] = more->types[i];
 	catalog_sort(all);
+	return all;
+}
+
+static bool same_type(const struct vgpu_type *a, const struct vgpu_type *b)
+{
+	return a->id == b->id && !strcmp(a->name, b->name) &&
+	       a->framebuffer_mib == b->framebuffer_mib &&
+	       a->max_instances == b->max_instances && a->num_heads == b->num_heads &&
+	       !strcmp(a->max_resolution, b->max_resolution);
+}
+
+bool catalog_same(const struct catalog *a, const struct catalog *b)
+{
+	size_t i;
+
+	if (count(a) != count(b))
+		return false;
+	for (i = 0; i < count(a); i++)
+		if (!same_type(&a->types[i], &b->types[i]))
+			return false;
+	return true;
+}
+
+bool gpu_add_types(struct gpu *gpu, const struct catalog *more)
+{
+	struct catalog *all = catalog_join(gpu->catalog, more);
+	uint32_t *available;
+
+	if (!all)
+		return false;
 	available = gpu->available ? map_available(gpu, all) : NULL;
 	if (gpu->available && !available) {
 		catalog_unref(all);
