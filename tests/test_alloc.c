@@ -110,6 +110,38 @@ static void depth_fills_a_gpu_before_the_next(void **state)
 	host_free(s.host);
 }
 
+static void fit_takes_an_empty_gpu_only_where_no_other_has_room(void **state)
+{
+	static const char *const want[] = { "2/1", "0/0", "0/1", "1/0", "1/1", "none" };
+	struct scene s;
+
+	(void)state;
+	open_scene(&s, 4, 8);
+	fake_live(s.host, 1, 2, 0, "A40-24A");
+	fake_live(s.host, 2, 3, 0, "A40-4Q");
+	count(&s);
+	assert_places(&s, request("A40-24A", POLICY_FIT), want, ARRAY_SIZE_OF(want));
+	host_free(s.host);
+}
+
+/* GPU 1 has no room for 48 GB whatever is done, by its driver's word. */
+static void fit_keeps_the_empty_gpu_that_takes_large_profiles(void **state)
+{
+	static const char *const want[] = { "1/0", "1/1", "0/0" };
+	struct scene s;
+	size_t i;
+
+	(void)state;
+	open_scene(&s, 2, 8);
+	s.host->gpus[1].available = calloc(8, sizeof(uint32_t));
+	for (i = 0; i < s.host->gpus[1].catalog->n_types; i++)
+		s.host->gpus[1].available[i] =
+			s.host->gpus[1].catalog->types[i].framebuffer_mib < 49152;
+	count(&s);
+	assert_places(&s, request("A40-24A", POLICY_FIT), want, ARRAY_SIZE_OF(want));
+	host_free(s.host);
+}
+
 static void policies_have_names(void **state)
 {
 	enum policy policy = POLICY_BREADTH;
@@ -122,6 +154,8 @@ static void policies_have_names(void **state)
 	assert_int_equal(policy, POLICY_DEPTH);
 	assert_true(policy_parse("breadth", &policy));
 	assert_int_equal(policy, POLICY_BREADTH);
+	assert_true(policy_parse("fit", &policy));
+	assert_int_equal(policy, POLICY_FIT);
 }
 
 static void close_gpu_excluded(struct scene *s)
@@ -476,10 +510,15 @@ static void a_gpu_that_is_its_own_parent_holds_several(void **state)
 	for (i = 0; i < gpu->catalog->n_types; i++)
 		gpu->available[i] = 2;
 	assert_room(&s, 0, "A40-4Q", 2, LIMIT_DRIVER);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 2; i++)
 		assert_string_equal(place(&s, request("A40-4Q", POLICY_BREADTH), buf),
 				    "0/0");
+	assert_string_equal(place(&s, request("A40-4Q", POLICY_BREADTH), buf), "none");
+	assert_room(&s, 0, "A40-4Q", 0, LIMIT_DRIVER);
 	assert_room(&s, 0, "A40-24A", 0, LIMIT_OTHER_SIZE);
+	save(&s, fake_saved(1, 0, -1, "A40-4A", SAVED_ACTIVE));
+	count(&s); /* its driver does not know of this one */
+	assert_room(&s, 0, "A40-4Q", 1, LIMIT_DRIVER);
 	host_free(s.host);
 }
 
@@ -564,9 +603,8 @@ static void capacity_is_how_many_can_be_placed_one_after_the_other(void **state)
 	(void)state;
 	for (seed = 1; seed <= 3000; seed++) {
 		uint32_t dice = seed * 2654435761u, want = 0, got = 0;
-		struct alloc_request r =
-			request(profiles[random_below(&dice, 5)],
-				random_below(&dice, 2) ? POLICY_DEPTH : POLICY_BREADTH);
+		struct alloc_request r = request(profiles[random_below(&dice, 5)],
+						 (enum policy)random_below(&dice, 3));
 		bool taken[MAX_VFS];
 		struct placement p;
 		enum limit limit;
@@ -598,6 +636,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(breadth_takes_the_emptiest_gpu_and_the_first_free_vf),
 		cmocka_unit_test(depth_fills_a_gpu_before_the_next),
+		cmocka_unit_test(fit_takes_an_empty_gpu_only_where_no_other_has_room),
+		cmocka_unit_test(fit_keeps_the_empty_gpu_that_takes_large_profiles),
 		cmocka_unit_test(policies_have_names),
 		cmocka_unit_test(a_gpu_that_takes_nothing_says_what_stops_it),
 		cmocka_unit_test(every_limit_has_the_word_of_the_contract),

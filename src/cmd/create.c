@@ -35,7 +35,10 @@ static const struct argp_option options[] = {
 	{ "vf", OPT_VF, "BDF", 0, "On this virtual function", 0 },
 	{ "numa", OPT_NUMA, "N", 0, "On a GPU of this NUMA node", 0 },
 	{ "policy", OPT_POLICY, "POLICY", 0,
-	  "breadth: the GPU with the fewest vGPUs; depth: the fullest that takes it", 0 },
+	  "breadth: the GPU with the fewest vGPUs; depth: the fullest that takes it; "
+	  "fit: "
+	  "an empty one only where no other takes it",
+	  0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -100,7 +103,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->have_policy = true;
 		if (!policy_parse(arg, &a->policy))
 			return usage_error(state,
-					   "--policy: '%s' is not breadth or depth", arg);
+					   "--policy: '%s' is not breadth, depth or fit",
+					   arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (a->profile)

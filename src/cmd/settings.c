@@ -61,7 +61,7 @@ static int set_policy(struct settings *settings, const char *file, config_settin
 
 	if (!text || !policy_parse(text, &settings->policy))
 		return refuse(err, file, config_setting_source_line(s),
-			      "policy is \"breadth\" or \"depth\", not ",
+			      "policy is \"breadth\", \"depth\" or \"fit\", not ",
 			      text ? text : "this");
 	return 0;
 }

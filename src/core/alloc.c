@@ -21,7 +21,7 @@ static const char *const limit_names[] = {
 	[LIMIT_DRIVER] = "driver",
 	[LIMIT_UNKNOWN] = "unknown",
 };
-static const char *const policy_names[] = { "breadth", "depth" };
+static const char *const policy_names[] = { "breadth", "depth", "fit" };
 
 const char *limit_name(enum limit limit)
 {
@@ -79,12 +79,18 @@ static bool driver_says_no(const struct gpu *gpu, const struct gpu_usage *u,
 }
 
 /* How many parents there are for vGPUs of TYPE: VFs that nobody has, or what a PF says
- * that it takes. */
+ * that it takes; but it does not know of all that is promised. */
 static uint32_t places(const struct gpu *gpu, const struct gpu_usage *u,
 		       const struct vgpu_type *type, enum limit *ret_limit)
 {
+	uint32_t n = available(gpu, type);
+
 	*ret_limit = gpu->is_parent ? LIMIT_DRIVER : LIMIT_NO_FREE_VF;
-	return gpu->is_parent ? available(gpu, type) : u->n_free;
+	if (!gpu->is_parent)
+		return u->n_free;
+	if (n == AVAILABLE_UNKNOWN)
+		return n;
+	return n > u->n_promised ? n - u->n_promised : 0;
 }
 
 uint32_t alloc_room(const struct host *host, const struct usage *usage, size_t index,
@@ -152,10 +158,36 @@ static bool free_parent(const struct host *host, const struct usage *usage,
 	return false;
 }
 
-/* Is a GPU that holds A vGPUs a better choice than one that holds B? */
-static bool better(enum policy policy, uint32_t a, uint32_t b)
+/* The largest framebuffer of those types that fit on a GPU now. */
+static uint32_t largest(const struct host *host, const struct usage *usage, size_t gpu)
 {
-	return policy == POLICY_DEPTH ? a > b : a < b;
+	const struct catalog *catalog = host->gpus[gpu].catalog;
+	uint32_t size_mib = 0;
+	enum limit limit;
+	size_t i;
+
+	for (i = 0; catalog && i < catalog->n_types; i++) {
+		const struct vgpu_type *type = &catalog->types[i];
+
+		if (type->framebuffer_mib > size_mib &&
+		    alloc_room(host, usage, gpu, type->profile, &limit))
+			size_mib = type->framebuffer_mib;
+	}
+	return size_mib;
+}
+
+/* Is GPU A a better choice than B?  Both have room, and B's address is the lower one. */
+static bool better(const struct host *host, const struct usage *usage, enum policy policy,
+		   size_t a, size_t b)
+{
+	uint32_t n_a = usage->gpus[a].n_vgpus, n_b = usage->gpus[b].n_vgpus;
+
+	if (policy == POLICY_BREADTH)
+		return n_a < n_b;
+	/* of empty ones, that which large profiles miss least */
+	if (policy == POLICY_FIT && !n_a && !n_b)
+		return largest(host, usage, a) < largest(host, usage, b);
+	return n_a > n_b;
 }
 
 bool alloc_place(const struct host *host, const struct usage *usage,
@@ -172,8 +204,7 @@ bool alloc_place(const struct host *host, const struct usage *usage,
 		    !alloc_room(host, usage, i, request->profile, &limit) ||
 		    !free_parent(host, usage, request, gpu, &parent))
 			continue;
-		if (found && !better(request->policy, usage->gpus[i].n_vgpus,
-				     usage->gpus[ret->gpu].n_vgpus))
+		if (found && !better(host, usage, request->policy, i, ret->gpu))
 			continue;
 		*ret = (struct placement){ i, parent,
 					   catalog_find(gpu->catalog, request->profile) };
@@ -186,5 +217,6 @@ void alloc_take(const struct host *host, struct usage *usage,
 		const struct placement *placement)
 {
 	usage_add(usage, placement->gpu, placement->type->framebuffer_mib);
+	usage->gpus[placement->gpu].n_promised++;
 	usage_take(host, usage, placement->at);
 }

@@ -17,7 +17,12 @@ enum limit {
 	LIMIT_UNKNOWN, /* the driver does not say what would be needed to tell */
 };
 
-enum policy { POLICY_BREADTH, POLICY_DEPTH };
+enum policy {
+	POLICY_BREADTH, /* the GPU with the fewest vGPUs */
+	POLICY_DEPTH,	/* the one with the most */
+	POLICY_FIT,	/* an empty one only where no other has room, so that the largest
+			   profiles still find one */
+};
 
 /* "max-instance", "other-size", … */
 const char *limit_name(enum limit limit);

@@ -44,8 +44,10 @@ static void add_saved(const struct host *host, const struct saved_vgpu *saved,
 
 	if (parent)
 		usage_take(host, usage, (size_t)(parent - host->parents));
-	if (!live && gpu)
+	if (!live && gpu) {
 		usage_add(usage, (size_t)(gpu - host->gpus), saved->framebuffer_mib);
+		usage->gpus[gpu - host->gpus].n_promised++;
+	}
 	/* A stuck device no longer shows its type: the record tells its size. */
 	if (live && live->gpu >= 0 && !live->framebuffer_mib && saved->framebuffer_mib) {
 		usage->gpus[live->gpu].n_vgpus--;

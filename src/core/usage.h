@@ -13,7 +13,8 @@ struct gpu_usage {
 	bool mixed;	   /* vGPUs of more than one size are on it */
 	uint32_t used_mib; /* by those whose framebuffer is known */
 	uint32_t n_free;   /* VFs that show types and that nobody has */
-	uint32_t n_refused; /* free VFs on which the driver said no just now */
+	uint32_t n_promised; /* of N_VGPUS, those that the driver does not know of yet */
+	uint32_t n_refused;  /* free VFs on which the driver said no just now */
 };
 
 /* One entry per GPU and one per parent of the host; the caller gives the arrays. A PF

@@ -64,7 +64,9 @@ static char *format(const struct settings *s)
 
 	must_hold(out);
 	fprintf(out, "policy = \"%s\";\nexclude_gpus = (",
-		s->policy == POLICY_DEPTH ? "depth" : "breadth");
+		s->policy == POLICY_FIT	    ? "fit"
+		: s->policy == POLICY_DEPTH ? "depth"
+					    : "breadth");
 	for (i = 0; i < s->n_exclude_gpus; i++)
 		fprintf(out, "%s\"%s\"", i ? ", " : "",
 			bdf_format(&s->exclude_gpus[i], name));
