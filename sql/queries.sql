@@ -27,16 +27,34 @@ UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation';
 
 -- name: vgpu_all
 SELECT id, uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib, framework,
-       gpu, vf, vf_index, state, boot_id, created_at, changed_at
+       gpu, vf, vf_index, state, boot_id, created_at, changed_at, params, placement_id,
+       driver_version, attached, to_gpu, to_vf, to_vf_index
+FROM vgpu;
+
+-- name: vgpu_all_2
+-- Of a store of schema 2 or 1, in the words of the newest.
+SELECT id, uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib, framework,
+       gpu, vf, vf_index, state, boot_id, created_at, changed_at, params, placement_id,
+       '', framework, NULL, NULL, NULL
 FROM vgpu;
 
 -- name: vgpu_insert
 INSERT INTO vgpu (uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib,
-                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at)
+                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at,
+                  params, placement_id, driver_version, attached)
 VALUES (:uuid, :vm, :vm_uuid, :slot, :profile, :type_name, :type_id, :framebuffer_mib,
-        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :now, :now);
+        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :now, :now,
+        :params, :placement_id, :driver_version, :attached);
 
 -- name: vgpu_set_state
+-- Whatever was intended before is not any more.
+UPDATE vgpu
+SET state = :state, boot_id = :boot_id, type_id = :type_id, framework = :framework,
+    driver_version = :driver_version, to_gpu = NULL, to_vf = NULL, to_vf_index = NULL,
+    changed_at = :now
+WHERE id = :id AND state = :from;
+
+-- name: vgpu_set_state_2
 UPDATE vgpu
 SET state = :state, boot_id = :boot_id, type_id = :type_id, framework = :framework,
     changed_at = :now
@@ -44,6 +62,10 @@ WHERE id = :id AND state = :from;
 
 -- name: vgpu_set_place
 UPDATE vgpu SET gpu = :gpu, vf = :vf, vf_index = :vf_index, changed_at = :now WHERE id = :id;
+
+-- name: vgpu_set_target
+UPDATE vgpu SET to_gpu = :to_gpu, to_vf = :to_vf, to_vf_index = :to_vf_index, changed_at = :now
+WHERE id = :id;
 
 -- name: vgpu_set_owner
 UPDATE vgpu SET vm = :vm, vm_uuid = :vm_uuid, slot = :slot, changed_at = :now WHERE id = :id;
@@ -60,15 +82,20 @@ DELETE FROM vgpu;
 
 -- name: vgpu_import
 INSERT INTO vgpu (id, uuid, vm, vm_uuid, slot, profile, type_name, type_id, framebuffer_mib,
-                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at)
+                  framework, gpu, vf, vf_index, state, boot_id, created_at, changed_at,
+                  params, placement_id, driver_version, attached, to_gpu, to_vf, to_vf_index)
 VALUES (:id, :uuid, :vm, :vm_uuid, :slot, :profile, :type_name, :type_id, :framebuffer_mib,
-        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :created_at, :changed_at);
+        :framework, :gpu, :vf, :vf_index, :state, :boot_id, :created_at, :changed_at,
+        :params, :placement_id, :driver_version, :attached, :to_gpu, :to_vf, :to_vf_index);
 
 -- name: gpu_clear
 DELETE FROM gpu;
 
 -- name: gpu_all
-SELECT bdf, model, vendor, device, wanted_vfs FROM gpu;
+SELECT bdf, model, vendor, device, wanted_vfs, cordoned, heterogeneous, mig FROM gpu;
+
+-- name: gpu_all_2
+SELECT bdf, model, vendor, device, wanted_vfs, cordoned, heterogeneous, NULL FROM gpu;
 
 -- name: gpu_insert
 INSERT OR IGNORE INTO gpu (bdf) VALUES (:bdf);
@@ -77,8 +104,18 @@ INSERT OR IGNORE INTO gpu (bdf) VALUES (:bdf);
 UPDATE gpu SET model = :model, vendor = :vendor, device = :device, wanted_vfs = :wanted_vfs
 WHERE bdf = :bdf;
 
+-- name: gpu_set_wishes
+UPDATE gpu SET cordoned = :cordoned, heterogeneous = :heterogeneous, mig = :mig
+WHERE bdf = :bdf;
+
 -- name: catalog_get
-SELECT type_id, type_name, framebuffer_mib, max_instances, num_heads, max_resolution
+SELECT type_id, type_name, framebuffer_mib, max_instances, num_heads, max_resolution, max_mixed
+FROM catalog
+WHERE vendor = :vendor AND device = :device AND driver_version = :driver_version
+ORDER BY type_id;
+
+-- name: catalog_get_2
+SELECT type_id, type_name, framebuffer_mib, max_instances, num_heads, max_resolution, 0
 FROM catalog
 WHERE vendor = :vendor AND device = :device AND driver_version = :driver_version
 ORDER BY type_id;
@@ -89,9 +126,9 @@ WHERE vendor = :vendor AND device = :device AND (NOT :partial OR driver_version 
 
 -- name: catalog_insert
 INSERT OR REPLACE INTO catalog (vendor, device, driver_version, type_id, type_name, framebuffer_mib,
-                     max_instances, num_heads, max_resolution)
+                     max_instances, num_heads, max_resolution, max_mixed)
 VALUES (:vendor, :device, :driver_version, :type_id, :type_name, :framebuffer_mib,
-        :max_instances, :num_heads, :max_resolution);
+        :max_instances, :num_heads, :max_resolution, :max_mixed);
 
 -- name: event_insert
 INSERT INTO event (at, actor, uid, command, operation, outcome, uuid, vm, detail)

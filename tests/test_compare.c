@@ -57,6 +57,10 @@ static void what_makes_two_records_differ(void **state)
 	differs(other.gpu = fake_bdf(1, -1));
 	differs(other.vf = fake_bdf(0, 1));
 	differs(other.state = SAVED_STOPPED);
+	differs(strcpy(other.params, "disable_vnc=1"));
+	differs(other.has_placement_id = true);
+	differs(other.attached = FRAMEWORK_VFIO);
+	differs(other.is_moving = true);
 #undef differs
 }
 

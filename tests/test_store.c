@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/check.h"
 #include "lib/fake.h"
 #include "lib/record.h"
+#include "store/sql.h"
 
 static void a_vgpu_comes_back_as_it_was_saved(void **state)
 {
@@ -24,6 +26,10 @@ static void a_vgpu_comes_back_as_it_was_saved(void **state)
 	strcpy(v.boot_id, "boot");
 	v.slot = UINT32_MAX;
 	v.type_id = UINT32_MAX;
+	strcpy(v.params, "frame_rate_limiter=0,disable_vnc=1");
+	strcpy(v.driver_version, "550.163.02");
+	v.has_placement_id = true;
+	v.placement_id = 12;
 	record_insert(store, &v);
 	assert_true(v.row > 0);
 	store_close(store);
@@ -45,6 +51,11 @@ static void a_vgpu_comes_back_as_it_was_saved(void **state)
 	assert_int_equal(got->vf_index, 3);
 	assert_int_equal(got->state, SAVED_CREATING);
 	assert_string_equal(got->boot_id, "boot");
+	assert_string_equal(got->params, "frame_rate_limiter=0,disable_vnc=1");
+	assert_string_equal(got->driver_version, "550.163.02");
+	assert_true(got->has_placement_id && got->placement_id == 12);
+	assert_int_equal(got->attached, FRAMEWORK_MDEV);
+	assert_false(got->is_moving);
 	assert_int_equal(strlen(got->created_at), strlen("2026-01-02T03:04:05Z"));
 	assert_string_equal(got->created_at, got->changed_at);
 	assert_false(got->in_progress);
@@ -418,6 +429,154 @@ static void gpus_are_recorded_once_each_and_come_back_by_address(void **state)
 	store_close(store);
 }
 
+static void wishes_about_a_gpu_are_kept_beside_what_it_is(void **state)
+{
+	struct record *record = *state;
+	struct store *store = record_open(record, STORE_CREATE);
+	struct saved_gpu g = { .bdf = fake_bdf(0, -1),
+			       .wanted_vfs = 4,
+			       .cordoned = true,
+			       .heterogeneous = WISH_OFF,
+			       .mig = "1g.5gb=7" };
+	struct saved *saved;
+	struct error err;
+
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_put_gpu(store, &g, &err), 0);
+	assert_int_equal(store_put_wishes(store, &g, &err), 0);
+	g = (struct saved_gpu){ .bdf = g.bdf, .wanted_vfs = 8 };
+	assert_int_equal(store_put_gpu(store, &g, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved = record_load(store);
+	assert_int_equal(saved->gpus[0].wanted_vfs, 8);
+	assert_true(saved->gpus[0].cordoned);
+	assert_int_equal(saved->gpus[0].heterogeneous, WISH_OFF);
+	assert_string_equal(saved->gpus[0].mig, "1g.5gb=7");
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_import(store, saved, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved_free(saved);
+	saved = record_load(store);
+	assert_true(saved->gpus[0].cordoned);
+	assert_string_equal(saved->gpus[0].mig, "1g.5gb=7");
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_put_wishes(store, &g, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved_free(saved);
+	saved = record_load(store);
+	assert_false(saved->gpus[0].cordoned);
+	assert_int_equal(saved->gpus[0].heterogeneous, WISH_NONE);
+	assert_string_equal(saved->gpus[0].mig, "");
+	saved_free(saved);
+	store_close(store);
+}
+
+/* From the mark of its removal to whatever comes next. */
+static void a_target_lasts_as_long_as_the_removal_it_goes_with(void **state)
+{
+	struct record *record = *state;
+	struct store *store = record_open(record, STORE_CREATE);
+	struct saved_vgpu v = fake_saved(1, 0, 3, "A40-24A", SAVED_ACTIVE);
+	struct saved *saved;
+	struct error err;
+
+	record_insert(store, &v);
+	v.state = SAVED_REMOVING;
+	v.to_gpu = fake_bdf(1, -1);
+	v.to_vf = fake_bdf(1, 2);
+	v.to_vf_index = 2;
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_set_state(store, &v, SAVED_ACTIVE, &err), 0);
+	assert_int_equal(store_set_target(store, &v, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved = record_load(store);
+	assert_true(saved->vgpus[0].is_moving);
+	assert_true(bdf_equal(&saved->vgpus[0].to_gpu, &v.to_gpu));
+	assert_true(bdf_equal(&saved->vgpus[0].to_vf, &v.to_vf));
+	assert_int_equal(saved->vgpus[0].to_vf_index, 2);
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_import(store, saved, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved_free(saved);
+	saved = record_load(store);
+	assert_true(saved->vgpus[0].is_moving);
+	saved_free(saved);
+	v.state = SAVED_ACTIVE;
+	assert_int_equal(store_begin(store, &err), 0);
+	assert_int_equal(store_set_state(store, &v, SAVED_REMOVING, &err), 0);
+	assert_int_equal(store_commit(store, &err), 0);
+	saved = record_load(store);
+	assert_false(saved->vgpus[0].is_moving);
+	saved_free(saved);
+	store_close(store);
+	/* with any other state it makes no sense */
+	assert_int_equal(record_sql(record, "UPDATE vgpu SET to_gpu = gpu, to_vf = vf,"
+					    " to_vf_index = 0"),
+			 0);
+	store = record_open(record, STORE_READ);
+	assert_int_equal(store_load(store, &saved, &err), -EUCLEAN);
+	store_close(store);
+}
+
+/* A store as the second version made it, holding one vGPU. */
+static void make_second_schema(struct record *record)
+{
+	store_close(record_open(record, STORE_CREATE)); /* for the directory */
+	assert_int_equal(unlink(record->place.file), 0);
+	assert_int_equal(record_sql(record, sql_migrations[0]), 0);
+	assert_int_equal(record_sql(record, sql_migrations[1]), 0);
+	assert_int_equal(chmod(record->place.file, 0600), 0);
+	assert_int_equal(
+		record_sql(record,
+			   "INSERT INTO vgpu (uuid, vm, slot, profile, type_name,"
+			   " type_id, framebuffer_mib, framework, gpu, vf, vf_index,"
+			   " state, boot_id, created_at, changed_at) VALUES"
+			   " ('00000000-0000-0000-0000-000000000001', 'a', 0,"
+			   " 'L40S-24Q', 'NVIDIA L40S-24Q', 1155, 24576, 'vfio',"
+			   " '0000:26:00.0', '0000:26:00.4', 0, 'active', '', '2026',"
+			   " '2026');"
+			   "INSERT INTO gpu (bdf, wanted_vfs) VALUES ('0000:26:00.0', 8);"
+			   "INSERT INTO catalog VALUES (1, 2, '550', 7, 'NVIDIA L40S-1Q',"
+			   " 1024, 32, 4, '')"),
+		0);
+}
+
+static void check_second(struct store *store)
+{
+	struct saved *saved = record_load(store);
+	struct catalog *catalog;
+	struct error err;
+
+	assert_int_equal(saved->n_vgpus, 1);
+	assert_int_equal(saved->vgpus[0].attached, FRAMEWORK_VFIO);
+	assert_string_equal(saved->vgpus[0].params, "");
+	assert_string_equal(saved->vgpus[0].driver_version, "");
+	assert_false(saved->vgpus[0].is_moving || saved->vgpus[0].has_placement_id);
+	assert_int_equal(saved->gpus[0].wanted_vfs, 8);
+	assert_true(!saved->gpus[0].cordoned && !saved->gpus[0].heterogeneous);
+	assert_int_equal(store_load_catalog(store, 1, 2, "550", &catalog, &err), 0);
+	assert_int_equal(catalog->types[0].max_instances, 32);
+	assert_int_equal(catalog->types[0].max_mixed, 0);
+	catalog_unref(catalog);
+	saved_free(saved);
+}
+
+static void a_store_of_the_second_schema_is_read_as_it_is(void **state)
+{
+	struct record *record = *state;
+	struct store *store;
+
+	make_second_schema(record);
+	store = record_open(record, STORE_READ);
+	check_second(store);
+	store_close(store);
+	assert_int_equal(record_count(record, "PRAGMA user_version"), 2);
+	store = record_open(record, STORE_WRITE);
+	check_second(store);
+	store_close(store);
+	assert_int_equal(record_count(record, "PRAGMA user_version"), SQL_N_MIGRATIONS);
+}
+
 static void a_catalog_is_remembered_per_model_and_driver(void **state)
 {
 	struct record *record = *state;
@@ -450,6 +609,7 @@ static void a_catalog_is_remembered_per_model_and_driver(void **state)
 				 was->types[i].framebuffer_mib);
 		assert_int_equal(got->types[i].max_instances,
 				 was->types[i].max_instances);
+		assert_int_equal(got->types[i].max_mixed, was->types[i].max_mixed);
 		assert_int_equal(got->types[i].num_heads, was->types[i].num_heads);
 		assert_string_equal(got->types[i].max_resolution,
 				    was->types[i].max_resolution);
@@ -479,6 +639,9 @@ int main(void)
 		on_record(a_change_that_was_rolled_back_leaves_nothing),
 		on_record(events_say_who_did_what_and_are_part_of_the_change),
 		on_record(gpus_are_recorded_once_each_and_come_back_by_address),
+		on_record(wishes_about_a_gpu_are_kept_beside_what_it_is),
+		on_record(a_target_lasts_as_long_as_the_removal_it_goes_with),
+		on_record(a_store_of_the_second_schema_is_read_as_it_is),
 		on_record(a_catalog_is_remembered_per_model_and_driver),
 	};
 

@@ -200,7 +200,7 @@ static int compare(struct context *ctx, struct restore *s, struct error *err)
 		const struct saved_gpu *g =
 			saved_find_gpu(s->view.saved, &s->then->gpus[i].bdf);
 
-		s->n_changed += !g || g->wanted_vfs != s->then->gpus[i].wanted_vfs;
+		s->n_changed += !g || !compare_same_wishes(g, &s->then->gpus[i]);
 	}
 	for (j = 0; j < s->view.saved->n_gpus; j++)
 		s->n_changed += !saved_find_gpu(s->then, &s->view.saved->gpus[j].bdf);

@@ -3,13 +3,30 @@
 
 #include <string.h>
 
+static bool same_target(const struct saved_vgpu *a, const struct saved_vgpu *b)
+{
+	return a->is_moving == b->is_moving &&
+	       (!a->is_moving ||
+		(bdf_equal(&a->to_gpu, &b->to_gpu) && bdf_equal(&a->to_vf, &b->to_vf)));
+}
+
 bool compare_same(const struct saved_vgpu *a, const struct saved_vgpu *b)
 {
 	return !strcmp(a->uuid, b->uuid) && !strcmp(a->vm, b->vm) &&
 	       !strcmp(a->vm_uuid, b->vm_uuid) && a->slot == b->slot &&
 	       !strcmp(a->profile, b->profile) && !strcmp(a->type_name, b->type_name) &&
 	       a->framework == b->framework && bdf_equal(&a->gpu, &b->gpu) &&
-	       bdf_equal(&a->vf, &b->vf) && a->state == b->state;
+	       bdf_equal(&a->vf, &b->vf) && a->state == b->state &&
+	       !strcmp(a->params, b->params) && a->attached == b->attached &&
+	       a->has_placement_id == b->has_placement_id &&
+	       (!a->has_placement_id || a->placement_id == b->placement_id) &&
+	       same_target(a, b);
+}
+
+bool compare_same_wishes(const struct saved_gpu *a, const struct saved_gpu *b)
+{
+	return a->wanted_vfs == b->wanted_vfs && a->cordoned == b->cordoned &&
+	       a->heterogeneous == b->heterogeneous && !strcmp(a->mig, b->mig);
 }
 
 static struct saved_vgpu *find(struct saved_vgpu *vgpus, size_t n, const char *uuid)

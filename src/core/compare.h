@@ -25,5 +25,8 @@ size_t compare_records(struct saved_vgpu *now, size_t n_now, struct saved_vgpu *
 /* The same in all that is decided: not in when it was written, nor in hints. */
 bool compare_same(const struct saved_vgpu *a, const struct saved_vgpu *b);
 
+/* Is the same wanted of the GPU? */
+bool compare_same_wishes(const struct saved_gpu *a, const struct saved_gpu *b);
+
 /* "none", "add", "alter", "drop". */
 const char *change_name(enum change change);

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "model/model.h"
+#include "model/params.h"
 
 #define VM_NAME_SIZE 256 /* 255 bytes and the NUL */
-#define TIME_SIZE 32	 /* "2026-01-02T03:04:05Z" */
+#define MIG_WISH_SIZE 256
+#define TIME_SIZE 32 /* "2026-01-02T03:04:05Z" */
 
 /* More changes than there ever are: what says more is damaged, and would leave no number
  * for those that follow. */
@@ -30,6 +32,16 @@ struct saved_vgpu {
 	enum framework framework;
 	struct bdf gpu, vf; /* the PF, and the parent, which may be the PF */
 	uint32_t vf_index;
+	/* where it is being moved to, from the mark on until its old device is away */
+	bool is_moving;
+	struct bdf to_gpu, to_vf;
+	uint32_t to_vf_index;
+	char params[PARAMS_SIZE]; /* as params_normalise() writes them, "" for none */
+	bool has_placement_id;	  /* mixed-size mode: */
+	uint32_t placement_id;
+	enum framework attached; /* what its VM's config was last written for;
+				    FRAMEWORK_NONE: as FRAMEWORK */
+	char driver_version[64]; /* under which it was last made, "" where unknown */
 	enum saved_state state;
 	bool in_progress; /* a living process holds its lock: it is at work on the device
 			   */
@@ -38,12 +50,18 @@ struct saved_vgpu {
 	char created_at[TIME_SIZE], changed_at[TIME_SIZE];
 };
 
+/* What somebody wants of a switch: it may be left as it is. */
+enum wish { WISH_NONE, WISH_OFF, WISH_ON };
+
 /* What is wanted of a GPU. */
 struct saved_gpu {
 	struct bdf bdf;
 	char model[64];
 	uint32_t vendor, device;
 	uint32_t wanted_vfs; /* 0: nothing was asked for */
+	bool cordoned;	     /* it gets no new vGPUs */
+	enum wish heterogeneous;
+	char mig[MIG_WISH_SIZE]; /* GPU instances, "" where nothing was asked for */
 };
 
 /* A VM name is 1 to 255 bytes of UTF-8 without control, bidi or '/' characters. */

@@ -16,11 +16,20 @@
 
 DEFINE_CLEANUP(struct saved *, saved_free)
 
+/* Where it is on its way to. */
+static json_t *target_record(const struct saved_vgpu *v)
+{
+	if (!v->is_moving)
+		return json_null();
+	return json_pack("{s:o, s:o, s:I}", "gpu", json_bdf(&v->to_gpu), "vf",
+			 json_bdf(&v->to_vf), "vf_index", (json_int_t)v->to_vf_index);
+}
+
 static json_t *vgpu_record(const struct saved_vgpu *v)
 {
 	return json_pack(
 		"{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:s, s:o, s:o, s:I, s:s,"
-		" s:o, s:s, s:s}",
+		" s:o, s:s, s:s, s:o, s:o, s:o, s:s, s:o}",
 		"uuid", v->uuid, "vm", v->vm, "vm_uuid", json_text(v->vm_uuid), "slot",
 		(json_int_t)v->slot, "profile", v->profile, "type_name", v->type_name,
 		"type_id", (json_int_t)v->type_id, "framebuffer_mib",
@@ -28,15 +37,23 @@ static json_t *vgpu_record(const struct saved_vgpu *v)
 		"gpu", json_bdf(&v->gpu), "vf", json_bdf(&v->vf), "vf_index",
 		(json_int_t)v->vf_index, "state", saved_state_name(v->state), "boot_id",
 		json_text(v->boot_id), "created_at", v->created_at, "changed_at",
-		v->changed_at);
+		v->changed_at, "params", json_text(v->params), "placement_id",
+		v->has_placement_id ? json_integer(v->placement_id) : json_null(),
+		"driver_version", json_text(v->driver_version), "attached",
+		framework_name(v->attached ? v->attached : v->framework), "moving_to",
+		target_record(v));
 }
 
 static json_t *gpu_record(const struct saved_gpu *g)
 {
-	return json_pack("{s:o, s:o, s:I, s:I, s:I}", "address", json_bdf(&g->bdf),
-			 "model", json_text(g->model), "vendor", (json_int_t)g->vendor,
-			 "device", (json_int_t)g->device, "wanted_vfs",
-			 (json_int_t)g->wanted_vfs);
+	return json_pack("{s:o, s:o, s:I, s:I, s:I, s:b, s:o, s:o}", "address",
+			 json_bdf(&g->bdf), "model", json_text(g->model), "vendor",
+			 (json_int_t)g->vendor, "device", (json_int_t)g->device,
+			 "wanted_vfs", (json_int_t)g->wanted_vfs, "cordoned", g->cordoned,
+			 "heterogeneous",
+			 g->heterogeneous ? json_boolean(g->heterogeneous == WISH_ON)
+					  : json_null(),
+			 "mig", json_text(g->mig));
 }
 
 json_t *record_document(const struct saved *saved, const char *machine_id)
@@ -128,6 +145,72 @@ static void get_uuid(struct reader *r, const char *key, bool nullable,
 		reject(r, key);
 }
 
+/* Is KEY there?  An earlier vgpumgr, whose document is read as well, did not write it. */
+static bool has(const struct reader *r, const char *key)
+{
+	return json_object_get(r->object, key) != NULL;
+}
+
+static bool has_value(const struct reader *r, const char *key)
+{
+	return has(r, key) && !json_is_null(json_object_get(r->object, key));
+}
+
+static bool get_switch(struct reader *r, const char *key)
+{
+	json_t *value = json_object_get(r->object, key);
+
+	if (!json_is_boolean(value))
+		reject(r, key);
+	return json_is_true(value);
+}
+
+static void get_params(struct reader *r, const char *key, char ret[PARAMS_SIZE])
+{
+	char text[PARAMS_SIZE], bad[PARAMS_BAD_SIZE];
+
+	get(r, key, true, text, sizeof(text));
+	if (text[0] &&
+	    (params_normalise(text, ret, bad) != PARAMS_FINE || strcmp(text, ret) != 0))
+		reject(r, key);
+}
+
+/* Only what is on its way out is on its way to somewhere. */
+static void read_target(struct reader *r, struct saved_vgpu *v)
+{
+	struct reader to = { .object = json_object_get(r->object, "moving_to") };
+
+	get_bdf(&to, "gpu", &v->to_gpu);
+	get_bdf(&to, "vf", &v->to_vf);
+	get_number(&to, "vf_index", &v->to_vf_index);
+	v->is_moving = true;
+	if (to.bad || v->state != SAVED_REMOVING)
+		reject(r, "moving_to");
+}
+
+/* What earlier records do not have. */
+static void read_more(struct reader *r, struct saved_vgpu *v)
+{
+	char attached[8];
+
+	v->attached = v->framework;
+	if (has(r, "params"))
+		get_params(r, "params", v->params);
+	v->has_placement_id = has_value(r, "placement_id");
+	if (v->has_placement_id)
+		get_number(r, "placement_id", &v->placement_id);
+	if (has(r, "driver_version"))
+		get(r, "driver_version", true, v->driver_version,
+		    sizeof(v->driver_version));
+	if (has(r, "attached")) {
+		get(r, "attached", false, attached, sizeof(attached));
+		if (!framework_parse(attached, &v->attached))
+			reject(r, "attached");
+	}
+	if (has_value(r, "moving_to"))
+		read_target(r, v);
+}
+
 static void read_vgpu(struct reader *r, struct saved_vgpu *v)
 {
 	char framework[8], state[16];
@@ -155,6 +238,7 @@ static void read_vgpu(struct reader *r, struct saved_vgpu *v)
 	get(r, "boot_id", true, v->boot_id, sizeof(v->boot_id));
 	get(r, "created_at", false, v->created_at, sizeof(v->created_at));
 	get(r, "changed_at", false, v->changed_at, sizeof(v->changed_at));
+	read_more(r, v);
 }
 
 static void read_gpu(struct reader *r, struct saved_gpu *g)
@@ -165,6 +249,12 @@ static void read_gpu(struct reader *r, struct saved_gpu *g)
 	get_number(r, "vendor", &g->vendor);
 	get_number(r, "device", &g->device);
 	get_number(r, "wanted_vfs", &g->wanted_vfs);
+	if (has(r, "cordoned"))
+		g->cordoned = get_switch(r, "cordoned");
+	if (has_value(r, "heterogeneous"))
+		g->heterogeneous = get_switch(r, "heterogeneous") ? WISH_ON : WISH_OFF;
+	if (has(r, "mig"))
+		get(r, "mig", true, g->mig, sizeof(g->mig));
 }
 
 static int refuse(struct error *err, const char *what, const char *fmt, ...)

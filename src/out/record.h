@@ -16,9 +16,10 @@ json_t *record_document(const struct saved *saved, const char *machine_id);
 char *record_text(const struct saved *saved, const char *machine_id);
 
 /* Reads such a document, which people may have edited: every field must be there and be
- * what the record could hold, and no UUID, no slot of a VM and no virtual function may
- * come twice. -EPROTO and ERROR_STORE, with the first thing that is wrong, where it is
- * anything else. WHAT names it in messages. Free with saved_free(). */
+ * what the record could hold, but for those that earlier versions did not write, and no
+ * UUID, no slot of a VM and no virtual function may come twice. -EPROTO and ERROR_STORE,
+ * with the first thing that is wrong, where it is anything else. WHAT names it in
+ * messages. Free with saved_free(). */
 int record_parse(const char *text, size_t length, const char *what, struct saved **ret,
 		 struct error *err);
 

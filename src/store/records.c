@@ -14,7 +14,6 @@
 #include "util/text.h"
 
 DEFINE_CLEANUP(struct saved *, saved_free)
-DEFINE_CLEANUP(struct catalog *, catalog_unref)
 
 void saved_free(struct saved *saved)
 {
@@ -55,15 +54,14 @@ struct saved_gpu *saved_find_gpu(const struct saved *saved, const struct bdf *bd
 	return NULL;
 }
 
-/* Column I as text that fits BUF; false where it does not. NULL is "". */
-static bool get_text(sqlite3_stmt *s, int i, char *buf, size_t size)
+bool column_text(sqlite3_stmt *s, int i, char *buf, size_t size)
 {
 	const char *text = (const char *)sqlite3_column_text(s, i);
 
 	return text_copy(buf, size, text ? text : "");
 }
 
-static bool get_u32(sqlite3_stmt *s, int i, uint32_t *ret)
+bool column_u32(sqlite3_stmt *s, int i, uint32_t *ret)
 {
 	int64_t value = sqlite3_column_int64(s, i);
 
@@ -71,11 +69,39 @@ static bool get_u32(sqlite3_stmt *s, int i, uint32_t *ret)
 	return value >= 0 && value <= UINT32_MAX;
 }
 
-static bool get_bdf(sqlite3_stmt *s, int i, struct bdf *ret)
+bool column_bdf(sqlite3_stmt *s, int i, struct bdf *ret)
 {
 	const char *text = (const char *)sqlite3_column_text(s, i);
 
 	return text && bdf_parse(text, ret);
+}
+
+/* Where it is on its way to, if it is. */
+static bool read_target(sqlite3_stmt *s, struct saved_vgpu *v)
+{
+	if (sqlite3_column_type(s, 22) == SQLITE_NULL)
+		return true;
+	v->is_moving = v->state == SAVED_REMOVING;
+	return column_bdf(s, 21, &v->to_gpu) && column_bdf(s, 22, &v->to_vf) &&
+	       column_u32(s, 23, &v->to_vf_index) && v->is_moving;
+}
+
+/* What came with schema 3, or was not used before. */
+static bool read_more(sqlite3_stmt *s, struct saved_vgpu *v)
+{
+	char params[PARAMS_SIZE], bad[PARAMS_BAD_SIZE], attached[8];
+
+	v->has_placement_id = sqlite3_column_type(s, 18) != SQLITE_NULL;
+	if (!column_text(s, 17, params, sizeof(params)) ||
+	    !column_u32(s, 18, &v->placement_id) ||
+	    !column_text(s, 19, v->driver_version, sizeof(v->driver_version)) ||
+	    !column_text(s, 20, attached, sizeof(attached)) ||
+	    !framework_parse(attached, &v->attached))
+		return false;
+	if (params[0] && (params_normalise(params, v->params, bad) != PARAMS_FINE ||
+			  strcmp(params, v->params) != 0))
+		return false;
+	return read_target(s, v);
 }
 
 /* The columns of vgpu_all, in its order. False where one holds what it never should. */
@@ -84,28 +110,26 @@ static bool read_vgpu(sqlite3_stmt *s, struct saved_vgpu *v)
 	char framework[8], state[16];
 
 	*v = (struct saved_vgpu){ .row = sqlite3_column_int64(s, 0) };
-	if (!get_text(s, 1, v->uuid, sizeof(v->uuid)) ||
-	    !get_text(s, 2, v->vm, sizeof(v->vm)) ||
-	    !get_text(s, 3, v->vm_uuid, sizeof(v->vm_uuid)) || !get_u32(s, 4, &v->slot) ||
-	    !get_text(s, 5, v->profile, sizeof(v->profile)) ||
-	    !get_text(s, 6, v->type_name, sizeof(v->type_name)) ||
-	    !get_u32(s, 7, &v->type_id) || !get_u32(s, 8, &v->framebuffer_mib) ||
-	    !get_text(s, 9, framework, sizeof(framework)) || !get_bdf(s, 10, &v->gpu) ||
-	    !get_bdf(s, 11, &v->vf) || !get_u32(s, 12, &v->vf_index) ||
-	    !get_text(s, 13, state, sizeof(state)) ||
-	    !get_text(s, 14, v->boot_id, sizeof(v->boot_id)) ||
-	    !get_text(s, 15, v->created_at, sizeof(v->created_at)) ||
-	    !get_text(s, 16, v->changed_at, sizeof(v->changed_at)))
+	if (!column_text(s, 1, v->uuid, sizeof(v->uuid)) ||
+	    !column_text(s, 2, v->vm, sizeof(v->vm)) ||
+	    !column_text(s, 3, v->vm_uuid, sizeof(v->vm_uuid)) ||
+	    !column_u32(s, 4, &v->slot) ||
+	    !column_text(s, 5, v->profile, sizeof(v->profile)) ||
+	    !column_text(s, 6, v->type_name, sizeof(v->type_name)) ||
+	    !column_u32(s, 7, &v->type_id) || !column_u32(s, 8, &v->framebuffer_mib) ||
+	    !column_text(s, 9, framework, sizeof(framework)) ||
+	    !column_bdf(s, 10, &v->gpu) || !column_bdf(s, 11, &v->vf) ||
+	    !column_u32(s, 12, &v->vf_index) ||
+	    !column_text(s, 13, state, sizeof(state)) ||
+	    !column_text(s, 14, v->boot_id, sizeof(v->boot_id)) ||
+	    !column_text(s, 15, v->created_at, sizeof(v->created_at)) ||
+	    !column_text(s, 16, v->changed_at, sizeof(v->changed_at)))
 		return false;
 	v->framework = !strcmp(framework, "vfio") ? FRAMEWORK_VFIO : FRAMEWORK_MDEV;
-	return saved_state_parse(state, &v->state);
+	return saved_state_parse(state, &v->state) && read_more(s, v);
 }
 
-static void leave_out(struct saved *saved, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Counts a row that makes no sense, and keeps the words for the first. */
-static void leave_out(struct saved *saved, const char *fmt, ...)
+void store_leave_out(struct saved *saved, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -117,7 +141,9 @@ static void leave_out(struct saved *saved, const char *fmt, ...)
 
 static int load_vgpus(struct store *store, struct saved *saved, struct error *err)
 {
-	sqlite3_stmt *s = store_query(store, SQL_VGPU_ALL, err);
+	sqlite3_stmt *s = store_query(
+		store, store->version < SCHEMA_FRAMEWORKS ? SQL_VGPU_ALL_2 : SQL_VGPU_ALL,
+		err);
 	size_t room = 0;
 	int code;
 
@@ -137,8 +163,8 @@ static int load_vgpus(struct store *store, struct saved *saved, struct error *er
 		if (read_vgpu(s, &saved->vgpus[saved->n_vgpus]))
 			saved->n_vgpus++;
 		else
-			leave_out(saved, "the record in row %lld makes no sense",
-				  (long long)sqlite3_column_int64(s, 0));
+			store_leave_out(saved, "the record in row %lld makes no sense",
+					(long long)sqlite3_column_int64(s, 0));
 	}
 	if (code != SQLITE_DONE)
 		return store_fail(store, err, "read");
@@ -146,44 +172,6 @@ static int load_vgpus(struct store *store, struct saved *saved, struct error *er
 		qsort(saved->vgpus, saved->n_vgpus, sizeof(*saved->vgpus),
 		      saved_compare_place);
 	(void)sqlite3_reset(s);
-	return 0;
-}
-
-static int compare_gpus(const void *a, const void *b)
-{
-	return bdf_compare(&((const struct saved_gpu *)a)->bdf,
-			   &((const struct saved_gpu *)b)->bdf);
-}
-
-static int load_gpus(struct store *store, struct saved *saved, struct error *err)
-{
-	sqlite3_stmt *s = store_query(store, SQL_GPU_ALL, err);
-	int code;
-
-	if (!s)
-		return -EIO;
-	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-		struct saved_gpu *g, *grown = reallocarray(saved->gpus, saved->n_gpus + 1,
-							   sizeof(*grown));
-
-		if (!grown)
-			return error_set(err, ERROR_SYSTEM, ENOMEM, "read the store");
-		saved->gpus = grown;
-		g = &grown[saved->n_gpus];
-		*g = (struct saved_gpu){ .wanted_vfs = 0 };
-		if (get_bdf(s, 0, &g->bdf) &&
-		    get_text(s, 1, g->model, sizeof(g->model)) &&
-		    get_u32(s, 2, &g->vendor) && get_u32(s, 3, &g->device) &&
-		    get_u32(s, 4, &g->wanted_vfs))
-			saved->n_gpus++;
-		else
-			leave_out(saved, "a GPU's record makes no sense");
-	}
-	(void)sqlite3_reset(s);
-	if (code != SQLITE_DONE)
-		return store_fail(store, err, "read");
-	if (saved->n_gpus)
-		qsort(saved->gpus, saved->n_gpus, sizeof(*saved->gpus), compare_gpus);
 	return 0;
 }
 
@@ -199,7 +187,7 @@ static int get_meta(struct store *store, const char *key, char *buf, size_t size
 	code = sqlite3_step(s);
 	buf[0] = '\0';
 	if (code == SQLITE_ROW)
-		(void)get_text(s, 0, buf, size);
+		(void)column_text(s, 0, buf, size);
 	(void)sqlite3_reset(s);
 	return code == SQLITE_ROW || code == SQLITE_DONE ? 0
 							 : store_fail(store, err, "read");
@@ -236,7 +224,7 @@ static int load(struct store *store, struct saved *saved, struct error *err)
 	int r = load_vgpus(store, saved, err);
 
 	if (r == 0)
-		r = load_gpus(store, saved, err);
+		r = store_load_gpus(store, saved, err);
 	if (r == 0)
 		r = store_generation(store, &saved->generation, err);
 	if (r == 0)
@@ -292,6 +280,27 @@ static void bind_place(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
 	bind_int(s, ":vf_index", vgpu->vf_index);
 }
 
+/* What is wanted of the device and known of its making. */
+static void bind_device(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
+{
+	enum framework attached = vgpu->attached ? vgpu->attached : vgpu->framework;
+
+	bind_text_or_null(s, ":params", vgpu->params);
+	if (vgpu->has_placement_id)
+		bind_int(s, ":placement_id", vgpu->placement_id);
+	bind_text(s, ":driver_version", vgpu->driver_version);
+	bind_text(s, ":attached", framework_name(attached));
+}
+
+static void bind_target(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
+{
+	char gpu[BDF_SIZE], vf[BDF_SIZE];
+
+	bind_text(s, ":to_gpu", bdf_format(&vgpu->to_gpu, gpu));
+	bind_text(s, ":to_vf", bdf_format(&vgpu->to_vf, vf));
+	bind_int(s, ":to_vf_index", vgpu->to_vf_index);
+}
+
 static void bind_state(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
 {
 	bind_int(s, ":type_id", vgpu->type_id);
@@ -302,11 +311,12 @@ static void bind_state(sqlite3_stmt *s, const struct saved_vgpu *vgpu)
 
 int store_insert(struct store *store, struct saved_vgpu *vgpu, struct error *err)
 {
-	sqlite3_stmt *s = store_query(store, SQL_VGPU_INSERT, err);
-	int r;
+	int r = store_is_current(store, err);
+	sqlite3_stmt *s = r < 0 ? NULL : store_query(store, SQL_VGPU_INSERT, err);
 
 	if (!s)
-		return -EIO;
+		return r < 0 ? r : -EIO;
+	bind_device(s, vgpu);
 	bind_owner(s, vgpu);
 	bind_place(s, vgpu);
 	bind_state(s, vgpu);
@@ -341,11 +351,15 @@ static int update_row(struct store *store, sqlite3_stmt *s, struct saved_vgpu *v
 int store_set_state(struct store *store, struct saved_vgpu *vgpu, enum saved_state from,
 		    struct error *err)
 {
-	sqlite3_stmt *s = store_query(store, SQL_VGPU_SET_STATE, err);
+	bool old = store->version < SCHEMA_FRAMEWORKS;
+	sqlite3_stmt *s =
+		store_query(store, old ? SQL_VGPU_SET_STATE_2 : SQL_VGPU_SET_STATE, err);
 
 	if (!s)
 		return -EIO;
 	bind_state(s, vgpu);
+	if (!old)
+		bind_text(s, ":driver_version", vgpu->driver_version);
 	bind_text(s, ":from", saved_state_name(from));
 	return update_row(store, s, vgpu, err);
 }
@@ -357,6 +371,17 @@ int store_set_place(struct store *store, struct saved_vgpu *vgpu, struct error *
 	if (!s)
 		return -EIO;
 	bind_place(s, vgpu);
+	return update_row(store, s, vgpu, err);
+}
+
+int store_set_target(struct store *store, struct saved_vgpu *vgpu, struct error *err)
+{
+	int r = store_is_current(store, err);
+	sqlite3_stmt *s = r < 0 ? NULL : store_query(store, SQL_VGPU_SET_TARGET, err);
+
+	if (!s)
+		return r < 0 ? r : -EIO;
+	bind_target(s, vgpu);
 	return update_row(store, s, vgpu, err);
 }
 
@@ -399,6 +424,9 @@ static int import_vgpu(struct store *store, const struct saved_vgpu *vgpu,
 
 	if (!s)
 		return -EIO;
+	bind_device(s, vgpu);
+	if (vgpu->is_moving)
+		bind_target(s, vgpu);
 	bind_owner(s, vgpu);
 	bind_place(s, vgpu);
 	bind_state(s, vgpu);
@@ -416,7 +444,11 @@ static int import_vgpu(struct store *store, const struct saved_vgpu *vgpu,
 int store_import(struct store *store, const struct saved *saved, struct error *err)
 {
 	size_t i;
-	int r = store_run(store, store_query(store, SQL_VGPU_CLEAR, err), "import", err);
+	int r = store_is_current(store, err);
+
+	if (r == 0)
+		r = store_run(store, store_query(store, SQL_VGPU_CLEAR, err), "import",
+			      err);
 
 	for (i = 0; i < saved->n_vgpus && r == 0; i++)
 		r = import_vgpu(store, &saved->vgpus[i], err);
@@ -425,6 +457,8 @@ int store_import(struct store *store, const struct saved *saved, struct error *e
 			      err);
 	for (i = 0; i < saved->n_gpus && r == 0; i++)
 		r = store_put_gpu(store, &saved->gpus[i], err);
+	for (i = 0; i < saved->n_gpus && r == 0; i++)
+		r = store_put_wishes(store, &saved->gpus[i], err);
 	return r;
 }
 
@@ -437,113 +471,4 @@ int store_succeed(struct store *store, const struct saved *saved, uint64_t at_le
 	(void)snprintf(text, sizeof(text), "%" PRIu64, at_least);
 	r = store_put_meta(store, "generation", text, err);
 	return r == 0 ? store_put_meta(store, "store_id", saved->store_id, err) : r;
-}
-
-int store_put_gpu(struct store *store, const struct saved_gpu *gpu, struct error *err)
-{
-	sqlite3_stmt *s = store_query(store, SQL_GPU_INSERT, err);
-	char name[BDF_SIZE];
-	int r;
-
-	if (!s)
-		return -EIO;
-	bind_text(s, ":bdf", bdf_format(&gpu->bdf, name));
-	r = store_run(store, s, "record a GPU", err);
-	if (r < 0)
-		return r;
-	s = store_query(store, SQL_GPU_UPDATE, err);
-	if (!s)
-		return -EIO;
-	bind_text(s, ":bdf", name);
-	bind_text(s, ":model", gpu->model);
-	bind_int(s, ":vendor", gpu->vendor);
-	bind_int(s, ":device", gpu->device);
-	bind_int(s, ":wanted_vfs", gpu->wanted_vfs);
-	return store_run(store, s, "record a GPU", err);
-}
-
-/* Runs through the vgpu_type_parse() of the names, so that a profile is made in one way.
- */
-static bool read_type(sqlite3_stmt *s, struct vgpu_type *ret)
-{
-	uint32_t id;
-	const char *name = (const char *)sqlite3_column_text(s, 1);
-
-	return get_u32(s, 0, &id) && name && vgpu_type_parse(id, name, "", ret) &&
-	       get_u32(s, 2, &ret->framebuffer_mib) &&
-	       get_u32(s, 3, &ret->max_instances) && get_u32(s, 4, &ret->num_heads) &&
-	       get_text(s, 5, ret->max_resolution, sizeof(ret->max_resolution));
-}
-
-static void bind_model(sqlite3_stmt *s, uint32_t vendor, uint32_t device)
-{
-	bind_int(s, ":vendor", vendor);
-	bind_int(s, ":device", device);
-}
-
-int store_load_catalog(struct store *store, uint32_t vendor, uint32_t device,
-		       const char *driver_version, struct catalog **ret,
-		       struct error *err)
-{
-	_cleanup_(catalog_unrefp) struct catalog *catalog = calloc(1, sizeof(*catalog));
-	sqlite3_stmt *s = store_query(store, SQL_CATALOG_GET, err);
-	int code;
-
-	*ret = NULL;
-	if (!catalog)
-		return error_set(err, ERROR_SYSTEM, ENOMEM, "read the store");
-	catalog->refs = 1;
-	catalog->remembered = true;
-	if (!s)
-		return -EIO;
-	bind_model(s, vendor, device);
-	bind_text(s, ":driver_version", driver_version);
-	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
-		struct vgpu_type *grown = reallocarray(
-			catalog->types, catalog->n_types + 1, sizeof(*grown));
-
-		if (!grown)
-			return error_set(err, ERROR_SYSTEM, ENOMEM, "read the store");
-		catalog->types = grown;
-		catalog->n_types += read_type(s, &grown[catalog->n_types]);
-	}
-	(void)sqlite3_reset(s);
-	if (code != SQLITE_DONE)
-		return store_fail(store, err, "read the catalog");
-	if (catalog->n_types)
-		*ret = TAKE_PTR(catalog);
-	return 0;
-}
-
-int store_put_catalog(struct store *store, uint32_t vendor, uint32_t device,
-		      const char *driver_version, const struct catalog *catalog,
-		      struct error *err)
-{
-	sqlite3_stmt *s = store_query(store, SQL_CATALOG_CLEAR, err);
-	size_t i;
-	int r;
-
-	if (!s)
-		return -EIO;
-	bind_model(s, vendor, device);
-	bind_text(s, ":driver_version", driver_version);
-	bind_int(s, ":partial", catalog->partial);
-	r = store_run(store, s, "remember a catalog", err);
-	for (i = 0; i < catalog->n_types && r == 0; i++) {
-		const struct vgpu_type *t = &catalog->types[i];
-
-		s = store_query(store, SQL_CATALOG_INSERT, err);
-		if (!s)
-			return -EIO;
-		bind_model(s, vendor, device);
-		bind_text(s, ":driver_version", driver_version);
-		bind_int(s, ":type_id", t->id);
-		bind_text(s, ":type_name", t->name);
-		bind_int(s, ":framebuffer_mib", t->framebuffer_mib);
-		bind_int(s, ":max_instances", t->max_instances);
-		bind_int(s, ":num_heads", t->num_heads);
-		bind_text(s, ":max_resolution", t->max_resolution);
-		r = store_run(store, s, "remember a catalog", err);
-	}
-	return r;
 }

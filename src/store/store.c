@@ -249,7 +249,18 @@ static int bring_up_to_date(struct store *store, enum store_mode mode, struct er
 	r = migrate(store, err);
 	if (r == 0)
 		store->version = SQL_N_MIGRATIONS;
+	else if (err)
+		store->outdated = *err;
 	return mode == STORE_WRITE && (r == -EROFS || r == -ENOSPC) ? 0 : r;
+}
+
+int store_is_current(const struct store *store, struct error *err)
+{
+	if (store->version == SQL_N_MIGRATIONS)
+		return 0;
+	if (err)
+		*err = store->outdated;
+	return error_context(err, "bring the record up to date");
 }
 
 static int configure(struct store *store, enum store_mode mode, unsigned timeout_ms,

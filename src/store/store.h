@@ -104,7 +104,8 @@ void store_rollback(struct store *store);
 int store_insert(struct store *store, struct saved_vgpu *vgpu, struct error *err);
 /* Each changes one aspect of the row VGPU->row and leaves the rest to whoever has changed
  * it since it was read. The state changes from FROM to VGPU->state, with boot id and type
- * id; ERROR_CONFLICT where the record is in another state by now, or gone. */
+ * id, and its target, if it had one, goes; ERROR_CONFLICT where the record is in another
+ * state by now, or gone. */
 int store_set_state(struct store *store, struct saved_vgpu *vgpu, enum saved_state from,
 		    struct error *err);
 int store_set_place(struct store *store, struct saved_vgpu *vgpu, struct error *err);
@@ -114,8 +115,14 @@ int store_delete(struct store *store, const struct saved_vgpu *vgpu, struct erro
  * can change places in one transaction. */
 int store_park(struct store *store, const struct saved_vgpu *vgpu, struct error *err);
 
-/* Adds or changes what is wanted of a GPU. */
+/* Says where VGPU is to be made once its device is away. It is in state `removing` by
+ * then; store_set_state() takes the target back. */
+int store_set_target(struct store *store, struct saved_vgpu *vgpu, struct error *err);
+
+/* Adds or changes what a GPU is, and how many of its virtual functions are wanted. */
 int store_put_gpu(struct store *store, const struct saved_gpu *gpu, struct error *err);
+/* Changes what else is wanted of a GPU that is on record. */
+int store_put_wishes(struct store *store, const struct saved_gpu *gpu, struct error *err);
 
 /* What became of what was done. */
 enum event_outcome { EVENT_BEGUN, EVENT_DONE, EVENT_FAILED, EVENT_UNDONE };

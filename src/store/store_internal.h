@@ -22,9 +22,16 @@ struct store {
 	const struct actor *actor;
 	bool in_transaction;
 	bool in_memory;
-	bool tolerant;	    /* store_load() leaves out what makes no sense */
-	int changes_before; /* sqlite3_total_changes() at the begin */
+	bool tolerant;	       /* store_load() leaves out what makes no sense */
+	int changes_before;    /* sqlite3_total_changes() at the begin */
+	struct error outdated; /* why it could not be brought up to date */
 };
+
+/* Schemas older than this know nothing of frameworks and moves. */
+#define SCHEMA_FRAMEWORKS 3
+
+/* 0 where the schema is the newest; else fills ERR with why it is not. */
+int store_is_current(const struct store *store, struct error *err);
 
 /* Fills ERR from the database's last failure; WHAT says what was tried. */
 int store_fail(struct store *store, struct error *err, const char *what);
@@ -49,3 +56,16 @@ int store_run(struct store *store, sqlite3_stmt *statement, const char *what,
 void bind_text(sqlite3_stmt *statement, const char *name, const char *value);
 void bind_text_or_null(sqlite3_stmt *statement, const char *name, const char *value);
 void bind_int(sqlite3_stmt *statement, const char *name, int64_t value);
+
+/* Column I; false where it does not fit, or is nothing of the kind. NULL is "" as text.
+ */
+bool column_text(sqlite3_stmt *statement, int i, char *buf, size_t size);
+bool column_u32(sqlite3_stmt *statement, int i, uint32_t *ret);
+bool column_bdf(sqlite3_stmt *statement, int i, struct bdf *ret);
+
+/* The wishes about GPUs, into SAVED. */
+int store_load_gpus(struct store *store, struct saved *saved, struct error *err);
+
+/* Counts a row of SAVED that makes no sense, and keeps the words for the first. */
+void store_leave_out(struct saved *saved, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));

@@ -298,10 +298,11 @@ is "$(told --since 2026-01-02T03:04:08Z | wc -l) $(told --vm a)" '2 ' 'since the
 run history
 prints 'with its users as they were written' '^2026-01-02T03:04:05Z uid 0 \(sudo by uid 1000\) +create +begun +aaaaaaaa +A40-24A$'
 is "$(cksum <"$db") $(sql 'PRAGMA user_version')" "$before 1" 'to read it does not change it'
-vgpus=$(sql 'SELECT * FROM vgpu')
+columns=$(sql "SELECT group_concat(name) FROM pragma_table_info('vgpu')")
+vgpus=$(sql "SELECT $columns FROM vgpu")
 must create A40-24A --vm b --uuid $U2
-is "$(sql 'PRAGMA user_version')" 2 'a change brings it up to date'
-is "$(sql "SELECT * FROM vgpu WHERE uuid = '$U1'")" "$vgpus" 'the record is as it was'
+is "$(sql 'PRAGMA user_version')" 3 'a change brings it up to date'
+is "$(sql "SELECT $columns FROM vgpu WHERE uuid = '$U1'")" "$vgpus" 'the record is as it was'
 is "$(told | head -n5)" "$old" 'so is the history'
 is "$(told | tail -n2)" 'create begun (create) b
 create done (create) b' 'which goes on'

@@ -25,6 +25,7 @@
 	X(mdevctl)                                                                       \
 	X(number)                                                                        \
 	X(options)                                                                       \
+	X(params)                                                                        \
 	X(pci_names)                                                                     \
 	X(profile)                                                                       \
 	X(record)                                                                        \

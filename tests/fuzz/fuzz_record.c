@@ -40,6 +40,10 @@ static void check_vgpu(const struct saved_vgpu *v)
 	check_text(v->type_name);
 	must_hold(v->profile[0] && v->type_name[0]);
 	check_text(v->boot_id);
+	check_text(v->params);
+	check_text(v->driver_version);
+	must_hold(v->attached == FRAMEWORK_MDEV || v->attached == FRAMEWORK_VFIO);
+	must_hold(!v->is_moving || v->state == SAVED_REMOVING);
 	check_text(v->created_at);
 	check_text(v->changed_at);
 	must_hold(v->state <= SAVED_STOPPED && saved_state_name(v->state));
@@ -70,8 +74,10 @@ static void check(const struct saved *s)
 		for (j = 0; j < i; j++)
 			check_pair(&s->vgpus[j], &s->vgpus[i]);
 	}
-	for (i = 0; i < s->n_gpus; i++)
+	for (i = 0; i < s->n_gpus; i++) {
 		check_text(s->gpus[i].model);
+		check_text(s->gpus[i].mig);
+	}
 	for (i = 1; i < s->n_gpus; i++)
 		must_hold(bdf_compare(&s->gpus[i - 1].bdf, &s->gpus[i].bdf) < 0);
 }
@@ -85,6 +91,12 @@ static bool equal_vgpus(const struct saved_vgpu *a, const struct saved_vgpu *b)
 	       a->framework == b->framework && bdf_equal(&a->gpu, &b->gpu) &&
 	       bdf_equal(&a->vf, &b->vf) && a->vf_index == b->vf_index &&
 	       a->state == b->state && !strcmp(a->boot_id, b->boot_id) &&
+	       !strcmp(a->params, b->params) && a->attached == b->attached &&
+	       a->has_placement_id == b->has_placement_id &&
+	       a->placement_id == b->placement_id && a->is_moving == b->is_moving &&
+	       bdf_equal(&a->to_gpu, &b->to_gpu) && bdf_equal(&a->to_vf, &b->to_vf) &&
+	       a->to_vf_index == b->to_vf_index &&
+	       !strcmp(a->driver_version, b->driver_version) &&
 	       !strcmp(a->created_at, b->created_at) &&
 	       !strcmp(a->changed_at, b->changed_at);
 }
@@ -104,6 +116,8 @@ static void check_equal(const struct saved *a, const struct saved *b)
 		must_hold(bdf_equal(&x->bdf, &y->bdf) && !strcmp(x->model, y->model));
 		must_hold(x->vendor == y->vendor && x->device == y->device);
 		must_hold(x->wanted_vfs == y->wanted_vfs);
+		must_hold(x->cordoned == y->cordoned && !strcmp(x->mig, y->mig));
+		must_hold(x->heterogeneous == y->heterogeneous);
 	}
 }
 
@@ -135,6 +149,8 @@ static void check_said_vgpu(json_t *o, const struct saved_vgpu *v)
 	check_string(o, "boot_id", v->boot_id);
 	check_string(o, "created_at", v->created_at);
 	check_string(o, "changed_at", v->changed_at);
+	check_string(o, "params", v->params);
+	check_string(o, "driver_version", v->driver_version);
 }
 
 /* What is read is what the document says, as jansson alone reads it. */
