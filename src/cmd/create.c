@@ -22,7 +22,8 @@ enum {
 	OPT_GPU,
 	OPT_VF,
 	OPT_NUMA,
-	OPT_POLICY
+	OPT_POLICY,
+	OPT_PARAMS
 };
 
 static const struct argp_option options[] = {
@@ -36,9 +37,10 @@ static const struct argp_option options[] = {
 	{ "numa", OPT_NUMA, "N", 0, "On a GPU of this NUMA node", 0 },
 	{ "policy", OPT_POLICY, "POLICY", 0,
 	  "breadth: the GPU with the fewest vGPUs; depth: the fullest that takes it; "
-	  "fit: "
-	  "an empty one only where no other takes it",
+	  "fit: an empty one only where no other takes it",
 	  0 },
+	{ "params", OPT_PARAMS, "NAME=VALUE,...", 0,
+	  "Its parameters, such as frame_rate_limiter=0,disable_vnc=1", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -48,6 +50,50 @@ static error_t parse_uuid(struct argp_state *state, const char *name, const char
 	if (!uuid_normalise(arg, ret))
 		return usage_error(state, "--%s: '%s' is not a UUID", name, arg);
 	return 0;
+}
+
+static error_t unknown_param(struct argp_state *state, const char *bad)
+{
+	const char *near = params_near(bad), *name;
+	char names[256] = "";
+	size_t i, used = 0;
+
+	for (i = 0; (name = params_name(i)) && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i ? ", " : "", name);
+	if (near)
+		return usage_error(state,
+				   "--params: no parameter '%s'; did you mean %s? There "
+				   "are %s",
+				   bad, near, names);
+	return usage_error(state, "--params: no parameter '%s'; there are %s", bad,
+			   names);
+}
+
+static error_t parse_params(struct argp_state *state, const char *arg,
+			    char ret[PARAMS_SIZE])
+{
+	char bad[PARAMS_BAD_SIZE];
+
+	switch (params_normalise(arg, ret, bad)) {
+	case PARAMS_FINE:
+		return 0;
+	case PARAMS_EMPTY:
+		return usage_error(state, "--params is empty");
+	case PARAMS_TOO_LONG:
+		return usage_error(state, "--params: longer than %d bytes",
+				   PARAMS_SIZE - 1);
+	case PARAMS_MALFORMED:
+		return usage_error(state, "--params: '%s' is no NAME=VALUE", bad);
+	case PARAMS_UNKNOWN:
+		return unknown_param(state, bad);
+	case PARAMS_RANGE:
+		return usage_error(state, "--params: '%s': its value is %s", bad,
+				   params_range(bad));
+	case PARAMS_TWICE:
+		return usage_error(state, "--params: '%s': it is there twice", bad);
+	}
+	return EINVAL;
 }
 
 static error_t check_args(struct argp_state *state, const struct create_args *a)
@@ -60,6 +106,11 @@ static error_t check_args(struct argp_state *state, const struct create_args *a)
 		return usage_error(state, "--vm NAME is required");
 	if (a->have_slot && a->have_count)
 		return usage_error(state, "--slot and --count exclude each other");
+	if (a->count > 1 && strstr(a->params, "vgpu-placement-id"))
+		return usage_error(state,
+				   "a vgpu-placement-id is for one vGPU, --count asks "
+				   "for %u",
+				   a->count);
 	if (a->count > 1 && (a->uuid[0] || a->have_vf))
 		return usage_error(state,
 				   "--uuid and --vf name one vGPU, --count asks for %u",
@@ -106,6 +157,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					   "--policy: '%s' is not breadth, depth or fit",
 					   arg);
 		return 0;
+	case OPT_PARAMS:
+		return parse_params(state, arg, a->params);
 	case ARGP_KEY_ARG:
 		if (a->profile)
 			return usage_error(state, "more than one profile: '%s'", arg);

@@ -8,6 +8,7 @@
 struct create_args {
 	const char *profile, *vm;
 	char vm_uuid[UUID_SIZE], uuid[UUID_SIZE]; /* "" where not given */
+	char params[PARAMS_SIZE];		  /* likewise */
 	bool have_slot, have_count, have_gpu, have_vf, have_policy;
 	uint32_t slot, count;
 	struct bdf gpu, vf;

@@ -56,6 +56,9 @@ static int check_existing(const struct create *c, const struct saved_vgpu *v,
 	if (a->vm_uuid[0] && strcmp(a->vm_uuid, v->vm_uuid))
 		return conflict(err, v, "the VM UUID",
 				v->vm_uuid[0] ? v->vm_uuid : "(none)", a->vm_uuid);
+	if (a->params[0] && strcmp(a->params, v->params))
+		return conflict(err, v, "the parameters",
+				v->params[0] ? v->params : "(none)", a->params);
 	return 0;
 }
 
@@ -171,7 +174,9 @@ static int take_existing(struct context *ctx, struct create *c,
 			break; /* its VFs are off */
 		slot->vgpu.framework = c->view.host->parents[verdict->at].framework;
 		r = c->rehearsal ? 0 : work_lock(ctx, work, err);
-		if (r == 0 && live) { /* made by one that could not say so any more */
+		work->is_live = verdict->reason == REASON_PARAMS;
+		if (r == 0 && live &&
+		    !work->is_live) { /* made by one that could not say so any more */
 			work->done = true;
 			work->made = (struct vgpu_made){ .type_id = live->type_id,
 							 .present = true };
@@ -231,6 +236,9 @@ static void fill_record(const struct create *c, const struct placement *place,
 	(void)text_copy(v->profile, sizeof(v->profile), place->type->profile);
 	(void)text_copy(v->type_name, sizeof(v->type_name), place->type->name);
 	(void)text_copy(v->boot_id, sizeof(v->boot_id), host->boot_id);
+	(void)text_copy(v->params, sizeof(v->params), c->args.params);
+	(void)text_copy(v->driver_version, sizeof(v->driver_version),
+			host->driver_version);
 }
 
 int create_remember(struct create *c, struct error *err)

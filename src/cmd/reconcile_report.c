@@ -143,12 +143,12 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	    item->verdict.action != ACTION_FORGET &&
 	    item->verdict.action != ACTION_NONE && rc->jobs)
 		o->row.verdict.action = ACTION_REPORT; /* its VF never came */
-	s->created += made && !item->moved;
+	s->created += made && !item->moved && !item->work.is_live;
 	s->moved += item->moved && o->row.verdict.state == STATE_ACTIVE;
 	if (item->verdict.action == ACTION_FORGET ||
 	    (item->verdict.state == STATE_STOPPED && !item->verdict.reason))
 		return;
-	if (o->row.verdict.state == STATE_ACTIVE)
+	if (o->row.verdict.state == STATE_ACTIVE && (made || !item->work.done))
 		s->as_saved++;
 	else
 		s->failed++;

@@ -163,7 +163,7 @@ static void count_pass(struct reconcile *rc)
 		const struct item *item = &rc->items[i];
 		bool made = item->work.done && item->work.r == 0;
 
-		rc->before.created += made && !item->moved;
+		rc->before.created += made && !item->moved && !item->work.is_live;
 		rc->before.moved += item->moved && (made || !item->work.queued);
 	}
 }

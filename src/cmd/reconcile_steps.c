@@ -143,7 +143,8 @@ static bool is_due_now(struct context *ctx, const struct reconcile *rc, size_t i
 	       (item->verdict.action == ACTION_CREATE ||
 		item->verdict.action == ACTION_MOVE ||
 		(item->verdict.action == ACTION_ROLL_FORWARD &&
-		 !host_find_live(rc->view.host, v->uuid)));
+		 (item->verdict.reason == REASON_PARAMS ||
+		  !host_find_live(rc->view.host, v->uuid))));
 }
 
 static bool changes_vf(const struct reconcile *rc, size_t i)
@@ -398,6 +399,7 @@ static int start_due(struct context *ctx, struct reconcile *rc, struct error *er
 		if (!rc->items[i].due)
 			continue;
 		follow_framework(rc, i);
+		rc->items[i].work.is_live = rc->items[i].verdict.reason == REASON_PARAMS;
 		r = work_queue_make(ctx, rc->jobs, &rc->items[i].work, i, false, err);
 	}
 	return r;

@@ -171,6 +171,10 @@ static void print_record(const struct saved_vgpu *s)
 	(void)snprintf(text, sizeof(text), "%s, id %u when last made", s->type_name,
 		       s->type_id);
 	line("type", text);
+	if (s->driver_version[0])
+		line("driver", s->driver_version);
+	if (s->params[0])
+		line("parameters", s->params);
 	line("created", s->created_at);
 	line("changed", s->changed_at);
 }
@@ -221,6 +225,18 @@ static int print_gpu(const struct view *view, const struct gpu_summary *s, size_
 	return 0;
 }
 
+/* As list has it, and what else there is to say. */
+static json_t *shown_json(const struct view *view, const struct row *row)
+{
+	json_t *object = row_json(view, row);
+	const struct saved_vgpu *s = row->saved;
+
+	(void)json_object_set_new(object, "params", json_text(s ? s->params : NULL));
+	(void)json_object_set_new(object, "driver_version",
+				  json_text(s ? s->driver_version : NULL));
+	return object;
+}
+
 static int print(struct context *ctx, const struct view *view, const struct shown *s,
 		 struct error *err)
 {
@@ -240,7 +256,7 @@ static int print(struct context *ctx, const struct view *view, const struct show
 			r = print_gpu(view, &summary, (size_t)s->gpu);
 	}
 	for (i = 0; i < s->n; i++) {
-		(void)json_array_append_new(vgpus, row_json(view, &s->rows[i]));
+		(void)json_array_append_new(vgpus, shown_json(view, &s->rows[i]));
 		if (!ctx->json)
 			print_row(view, &s->rows[i], &s->holders[i]);
 	}

@@ -133,6 +133,25 @@ static int add_hidden(struct context *ctx, struct host *host, const struct saved
 	return 0;
 }
 
+/* Which of what is live lacks the parameters that its record has? */
+static void compare_params(int root_fd, const struct host *host,
+			   const struct saved *saved)
+{
+	size_t i;
+
+	for (i = 0; i < saved->n_vgpus; i++) {
+		const struct saved_vgpu *v = &saved->vgpus[i];
+		struct live_vgpu *live =
+			v->params[0] ? host_find_live(host, v->uuid) : NULL;
+		struct vgpu_id id;
+
+		if (!live || live->stuck || live->unfinished)
+			continue;
+		id = vgpu_id_of_live(live);
+		live->other_params = vgpu_params_differ(root_fd, &id, v->params);
+	}
+}
+
 int context_match(struct context *ctx, struct host *host, const struct saved *saved,
 		  struct error *err)
 {
@@ -153,6 +172,7 @@ int context_match(struct context *ctx, struct host *host, const struct saved *sa
 		    is_live(ctx->root_fd, &host->live[i]))
 			host->live[n++] = host->live[i];
 	host->n_live = n;
+	compare_params(ctx->root_fd, host, saved);
 	return add_hidden(ctx, host, saved, err);
 }
 

@@ -107,6 +107,7 @@ static const char *static_reason(enum plan_reason reason)
 		[REASON_IN_PROGRESS] = "another process is at work on it",
 		[REASON_REMOVAL_CUT_SHORT] =
 			"its removal was cut short; run remove again",
+		[REASON_PARAMS] = "its driver has other parameters than are on record",
 		[REASON_STOP_CUT_SHORT] = "its stop was cut short; run stop again",
 	};
 

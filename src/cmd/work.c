@@ -99,7 +99,7 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
 	int r;
 
 	memset(&job, 0, sizeof(job)); /* it is sent as a whole */
-	job.kind = JOB_MAKE;
+	job.kind = work->is_live ? JOB_PARAMS : JOB_MAKE;
 	r = find_lane(ctx, jobs, work->vgpu, tag, &job.lane, err);
 	if (r < 0)
 		return r;
@@ -109,6 +109,7 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
 	job.make.ask_driver = ask_driver;
 	(void)text_copy(job.make.type_name, sizeof(job.make.type_name),
 			work->vgpu->type_name);
+	(void)text_copy(job.make.params, sizeof(job.make.params), work->vgpu->params);
 	r = jobs_add(jobs, &job, work->lock_fd, err);
 	work->queued = r == 0;
 	work->done = false;
@@ -179,6 +180,9 @@ int work_settle(struct store *store, const struct host *host, struct work *work,
 
 	work->vgpu->state = SAVED_ACTIVE;
 	(void)text_copy(work->vgpu->boot_id, sizeof(work->vgpu->boot_id), host->boot_id);
+	if (!work->is_live)
+		(void)text_copy(work->vgpu->driver_version,
+				sizeof(work->vgpu->driver_version), host->driver_version);
 	if (work->made.type_id)
 		work->vgpu->type_id = work->made.type_id;
 	r = store_set_state(store, work->vgpu, from, err);

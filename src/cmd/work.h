@@ -11,6 +11,7 @@ struct work {
 	int lock_fd;		 /* -1: no intent was needed */
 	int attend_fd;		 /* the context's, -1: not attended */
 	bool fresh;		 /* recorded by this very call */
+	bool is_live;		 /* it is made, and lacks its parameters */
 	bool queued, done;
 	int r;
 	bool hanging; /* its deadline passed while the kernel was at it */
@@ -29,7 +30,8 @@ void works_free(struct work *works, size_t n);
 int work_lock(struct context *ctx, struct work *work, struct error *err);
 void work_unlock(struct work *work);
 
-/* Hands the making of WORK->vgpu, on the VF its record names, to the children. TAG comes
+/* Hands the making of WORK->vgpu, on the VF its record names, with its parameters, to the
+ * children; of one that is live, the parameters alone. TAG comes
  * back with the result. ASK_DRIVER: read available_instances first. */
 int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
 		    uint64_t tag, bool ask_driver, struct error *err);

@@ -61,6 +61,8 @@ enum adopt_bar adopt_judge(const struct host *host, const struct saved_vgpu *sav
 				    .state = SAVED_ACTIVE };
 	(void)text_copy(ret->uuid, sizeof(ret->uuid), live->uuid);
 	(void)text_copy(ret->boot_id, sizeof(ret->boot_id), host->boot_id);
+	(void)text_copy(ret->driver_version, sizeof(ret->driver_version),
+			host->driver_version);
 	if (live->stuck)
 		return ADOPT_STUCK;
 	if (is_left_alone(host, gpu, ret_reason))

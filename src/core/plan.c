@@ -116,6 +116,10 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 	} else if (!bdf_equal(&live->parent, &saved->vf)) {
 		v.action = ACTION_ADOPT_VF;
 	}
+	if (live->other_params && v.action != ACTION_ADOPT_VF) {
+		v.action = ACTION_ROLL_FORWARD;
+		v.reason = REASON_PARAMS;
+	}
 	return v;
 }
 
@@ -348,7 +352,8 @@ static bool is_barred(const struct host *host, const struct saved_vgpu *saved,
 	for (i = 0; i < n_saved; i++)
 		if (i != index && bdf_equal(&saved[i].vf, home) &&
 		    verdicts[i].action != ACTION_MOVE &&
-		    !(verdicts[i].action == ACTION_ROLL_FORWARD && verdicts[i].reason) &&
+		    !(verdicts[i].action == ACTION_ROLL_FORWARD && verdicts[i].reason &&
+		      verdicts[i].reason != REASON_PARAMS) &&
 		    !plan_leaves_vf(&verdicts[i]))
 			return true;
 	return false;

@@ -41,6 +41,9 @@ struct framework_ops {
 	int (*verify)(int root_fd, int parent_fd, const struct vgpu_make *make,
 		      const struct vgpu_made *made, bool *ret_absent, struct error *err);
 
+	/* Opens the directory of the device itself, whose nvidia/vgpu_params it is. */
+	int (*open_device)(int parent_fd, const struct vgpu_id *id, struct error *err);
+
 	/* Asks the kernel to take ID away; what is not ID is left alone. Blocks for as
 	 * long as the kernel does. */
 	int (*remove)(int root_fd, const struct vgpu_id *id, struct error *err);
@@ -60,6 +63,13 @@ struct framework_ops {
 };
 
 extern const struct framework_ops framework_mdev, framework_vfio;
+
+/* The parent's directory: beside the last one, or by its link on the bus. */
+int vgpu_open_parent(int root_fd, const struct bdf *parent, struct gpu_memo *memo,
+		     struct error *err);
+
+/* Gives the vGPU that is live on the parent its parameters, if it has any. */
+int vgpu_apply_params(int parent_fd, const struct vgpu_make *make, struct error *err);
 
 /* Those of FRAMEWORK; NULL for FRAMEWORK_NONE. */
 const struct framework_ops *framework_ops(enum framework framework);

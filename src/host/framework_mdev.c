@@ -155,6 +155,11 @@ static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
 	return r;
 }
 
+static int open_device(int parent_fd, const struct vgpu_id *id, struct error *err)
+{
+	return sysfs_walk_inside(parent_fd, id->uuid, err);
+}
+
 static bool is_listed(int root_fd, const struct vgpu_id *id)
 {
 	return is_on_bus(root_fd, id->uuid);
@@ -207,6 +212,7 @@ const struct framework_ops framework_mdev = {
 	.clear = clear,
 	.write = write_create,
 	.verify = verify,
+	.open_device = open_device,
 	.remove = take_away,
 	.is_listed = is_listed,
 	.is_gone = is_gone,

@@ -148,6 +148,13 @@ static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
 			 bdf_format(&make->id.parent, name), current, made->type_id);
 }
 
+/* The VF is the device. */
+static int open_device(int parent_fd, const struct vgpu_id *id, struct error *err)
+{
+	(void)id;
+	return sysfs_walk_inside(parent_fd, ".", err);
+}
+
 /* The type on ID's VF, 0 where there is none, negative where it cannot be told. */
 static int current_type(int root_fd, const struct vgpu_id *id, uint32_t *ret,
 			struct error *err)
@@ -256,6 +263,7 @@ const struct framework_ops framework_vfio = {
 	.clear = clear,
 	.write = write_type,
 	.verify = verify,
+	.open_device = open_device,
 	.remove = take_away,
 	.is_listed = is_listed,
 	.is_gone = is_gone,

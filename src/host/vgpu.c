@@ -42,9 +42,8 @@ struct vgpu_id vgpu_id_of_live(const struct live_vgpu *live)
 	return id;
 }
 
-/* The parent's directory: beside the last one, or by its link on the bus. */
-static int open_parent(int root_fd, const struct bdf *parent, struct gpu_memo *memo,
-		       struct error *err)
+int vgpu_open_parent(int root_fd, const struct bdf *parent, struct gpu_memo *memo,
+		     struct error *err)
 {
 	char path[64], name[BDF_SIZE];
 	int fd = -1;
@@ -116,7 +115,7 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	int r;
 
 	*ret = (struct vgpu_made){ .present = false };
-	parent_fd = open_parent(root_fd, &make->id.parent, memo, err);
+	parent_fd = vgpu_open_parent(root_fd, &make->id.parent, memo, err);
 	if (parent_fd == -ENOENT)
 		return parent_gone(root_fd, make, ret, err);
 	if (parent_fd < 0)
@@ -135,7 +134,8 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		if (r < 0)
 			explain(r, err);
 	}
-	return verify(ops, root_fd, parent_fd, make, r, ret, err);
+	r = verify(ops, root_fd, parent_fd, make, r, ret, err);
+	return r == 0 ? vgpu_apply_params(parent_fd, make, err) : r;
 }
 
 int vgpu_remove(int root_fd, const struct vgpu_id *id, struct error *err)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/model.h"
+#include "model/params.h"
 #include "util/error.h"
 
 /* What makes a vGPU findable in the kernel; plain data. */
@@ -16,6 +17,7 @@ struct vgpu_id {
 struct vgpu_make {
 	struct vgpu_id id;		/* its type id: where to look first */
 	char type_name[TYPE_NAME_SIZE]; /* what it is resolved by at run time */
+	char params[PARAMS_SIZE];	/* set once it is made; "": left alone */
 	bool ask_driver;		/* read before the write whether one more fits */
 };
 
@@ -46,6 +48,14 @@ struct gpu_memo {
  * does. */
 int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 	      struct vgpu_made *ret, struct error *err);
+
+/* Gives a vGPU that is live its parameters, MAKE->params, and reads them back. They hold
+ * from the next start of its VM on. */
+int vgpu_set_params(int root_fd, const struct vgpu_make *make, struct error *err);
+
+/* Has the vGPU other parameters than PARAMS?  What cannot be read is taken to be right.
+ */
+bool vgpu_params_differ(int root_fd, const struct vgpu_id *id, const char *params);
 
 /* Takes ID away and waits until nothing of it is left. A device that is gone already is
  * success. Blocks for as long as somebody has it open. */

@@ -75,6 +75,7 @@ struct live_vgpu {
 	char type_name[TYPE_NAME_SIZE]; /* "" where not known */
 	uint32_t framebuffer_mib;	/* 0 where not known */
 	bool unfinished;		/* it is about to be made: it has no type yet */
+	bool other_params;		/* than its record has */
 	bool stuck; /* a removal or create of it hangs in the kernel */
 };
 

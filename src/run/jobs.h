@@ -9,7 +9,8 @@
  * used, from a process that jobs_start() forked: start it before the store is opened,
  * since SQLite must not be carried across a fork. */
 
-enum job_kind { JOB_MAKE, JOB_REMOVE, JOB_SRIOV };
+/* JOB_PARAMS: gives the vGPU of `make`, which is live, its parameters. */
+enum job_kind { JOB_MAKE, JOB_PARAMS, JOB_REMOVE, JOB_SRIOV };
 
 struct job {
 	enum job_kind kind;

@@ -82,6 +82,10 @@ static void run_job(int root_fd, const struct sriov_tool *tool, const struct job
 	case JOB_MAKE:
 		ret->r = vgpu_make(root_fd, &job->make, memo, &ret->made, &ret->err);
 		break;
+	case JOB_PARAMS:
+		ret->r = vgpu_set_params(root_fd, &job->make, &ret->err);
+		ret->made.present = true;
+		break;
 	case JOB_REMOVE:
 		ret->r = vgpu_remove(root_fd, &job->remove, &ret->err);
 		break;
