@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/learn.h"
 #include "cmd/reconcile.h"
 #include "cmd/words.h"
 #include "out/publish.h"
@@ -80,16 +81,39 @@ static void end_progress(const struct context *ctx)
 		(void)fputs("\r\033[K", stderr);
 }
 
+/* What its GPU offers instead: the profiles that are called nearly so. */
+static void name_near(struct context *ctx, struct reconcile *rc,
+		      const struct saved_vgpu *v, char *buf, size_t size)
+{
+	struct gpu *gpu = host_find_gpu(rc->view.host, &v->gpu);
+	struct host alone = { .gpus = gpu, .n_gpus = gpu ? 1 : 0 };
+	const char *near[3];
+	size_t i, n;
+
+	if (gpu && !gpu->catalog)
+		(void)learn_gpu(ctx, rc->view.host, gpu, SCAN_TYPES);
+	n = resolve_near(&alone, v->profile, 3, near);
+	for (i = 0; i < n; i++) {
+		size_t len = strlen(buf);
+
+		(void)snprintf(buf + len, size - len, "%s%s",
+			       i ? ", " : "; nearest to it: ", near[i]);
+	}
+}
+
 /* Its own reason, and where that is a GPU's virtual functions, what became of those. */
-static void explain(struct reconcile *rc, const struct saved_vgpu *v,
+static void explain(struct context *ctx, struct reconcile *rc, const struct saved_vgpu *v,
 		    const struct item *item, const struct verdict *verdict, char *buf,
 		    size_t size)
 {
 	const struct gpu_task *task = reconcile_find_task(rc, &v->gpu);
+	char name[BDF_SIZE];
 
-	if (verdict->reason == REASON_NOT_OFFERED)
-		(void)reason_sentence(v, verdict->reason, buf, size);
-	else if (item->work.done && item->work.r < 0)
+	if (verdict->reason == REASON_NOT_OFFERED) {
+		(void)snprintf(buf, size, "its GPU %s does not offer its profile %s",
+			       bdf_format(&v->gpu, name), v->profile);
+		name_near(ctx, rc, v, buf, size);
+	} else if (item->work.done && item->work.r < 0)
 		(void)text_copy(buf, size, item->work.err.message);
 	else if (task && task->tried && task->r < 0 && !item->work.done)
 		(void)text_copy(buf, size, task->err.message);
@@ -106,7 +130,8 @@ static bool count_planned(const struct verdict *v, struct outcome_summary *s)
 }
 
 /* How the vGPU stands after the run. */
-static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summary *s)
+static void judge(struct context *ctx, struct reconcile *rc, struct outcome *o,
+		  struct outcome_summary *s)
 {
 	const struct saved_vgpu *v = o->row.saved;
 	const struct item *item = v ? &rc->items[v - rc->view.saved->vgpus] : NULL;
@@ -119,12 +144,12 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 	}
 	o->row.verdict = item->verdict;
 	if (item->refused) {
-		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
+		explain(ctx, rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 		s->failed++;
 		return;
 	}
 	if (!rc->jobs && count_planned(&item->verdict, s)) {
-		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
+		explain(ctx, rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 		return;
 	}
 	made = item->work.done && item->work.r == 0;
@@ -134,7 +159,7 @@ static void judge(struct reconcile *rc, struct outcome *o, struct outcome_summar
 						   REASON_NOT_OFFERED, item->verdict.at };
 	if (!made || item->verdict.reason == REASON_VF_TAKEN ||
 	    item->verdict.reason == REASON_VF_GONE)
-		explain(rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
+		explain(ctx, rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 	if (made || item->verdict.action == ACTION_ADOPT_VF ||
 	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
@@ -289,7 +314,7 @@ int reconcile_report(struct context *ctx, struct reconcile *rc, struct error *er
 		if (is_left_out(rc, rows[i].saved))
 			continue;
 		outcomes[kept].row = rows[i];
-		judge(rc, &outcomes[kept++], &summary);
+		judge(ctx, rc, &outcomes[kept++], &summary);
 	}
 	add(&summary, &rc->before);
 	failed_gpus = report_tasks(ctx, rc);

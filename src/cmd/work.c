@@ -107,6 +107,7 @@ int work_queue_make(struct context *ctx, struct jobs *jobs, struct work *work,
 	job.timeout_s = context_timeout(ctx);
 	job.make.id = vgpu_id_of(work->vgpu);
 	job.make.ask_driver = ask_driver;
+	job.make.framebuffer_mib = work->vgpu->framebuffer_mib;
 	(void)text_copy(job.make.type_name, sizeof(job.make.type_name),
 			work->vgpu->type_name);
 	(void)text_copy(job.make.params, sizeof(job.make.params), work->vgpu->params);

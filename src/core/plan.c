@@ -163,8 +163,11 @@ static enum plan_reason obstacle(const struct host *host, const struct saved_vgp
 		reason = REASON_NO_TYPES; /* they have nothing to do with it */
 	if (reason)
 		return reason;
-	if (gpu_catalog_is_whole(host, gpu) && !gpu->catalog->remembered &&
-	    !catalog_find(gpu->catalog, saved->profile))
+	if (!gpu->catalog || gpu->catalog->remembered ||
+	    catalog_find(gpu->catalog, saved->profile))
+		return REASON_NONE;
+	if (gpu_catalog_is_whole(host, gpu) ||
+	    catalog_lacks(gpu->catalog, saved->profile, saved->framebuffer_mib))
 		return REASON_NOT_OFFERED;
 	return REASON_NONE;
 }

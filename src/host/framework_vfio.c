@@ -64,6 +64,7 @@ static int resolve(int parent_fd, const struct vgpu_make *make, struct gpu_memo 
 	_cleanup_(catalog_unrefp) struct catalog *now = NULL;
 	const struct vgpu_type *type;
 	char path[512];
+	bool lacks;
 	int r = read_types(parent_fd, &options, &now, err);
 
 	(void)memo;
@@ -73,11 +74,15 @@ static int resolve(int parent_fd, const struct vgpu_make *make, struct gpu_memo 
 	ret->type_id = type ? type->id : 0;
 	if (type)
 		return 0;
+	lacks = catalog_lacks(now, make->type_name, make->framebuffer_mib);
 	(void)error_set(
-		err, ERROR_CAPACITY, 0, "%s does not list %s%s",
+		err, lacks ? ERROR_NOT_FOUND : ERROR_CAPACITY, 0, "%s does not list %s%s",
 		sysfs_path(parent_fd, "nvidia/creatable_vgpu_types", path, sizeof(path)),
-		make->type_name, now->n_types ? "" : ", nor anything else");
-	return -ENOSPC;
+		make->type_name,
+		lacks	       ? ", though others of its size"
+		: now->n_types ? ""
+			       : ", nor anything else");
+	return lacks ? -ENOENT : -ENOSPC;
 }
 
 /* Its list has been read just now. */

@@ -18,6 +18,7 @@ struct vgpu_make {
 	struct vgpu_id id;		/* its type id: where to look first */
 	char type_name[TYPE_NAME_SIZE]; /* what it is resolved by at run time */
 	char params[PARAMS_SIZE];	/* set once it is made; "": left alone */
+	uint32_t framebuffer_mib;	/* 0 where not known */
 	bool ask_driver;		/* read before the write whether one more fits */
 };
 

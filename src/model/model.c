@@ -162,6 +162,19 @@ bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu)
 	return gpu->catalog->n_types > 0;
 }
 
+bool catalog_lacks(const struct catalog *catalog, const char *profile,
+		   uint32_t framebuffer_mib)
+{
+	size_t i;
+
+	if (!catalog || !framebuffer_mib || catalog_find(catalog, profile))
+		return false;
+	for (i = 0; i < catalog->n_types; i++)
+		if (catalog->types[i].framebuffer_mib == framebuffer_mib)
+			return true;
+	return false;
+}
+
 void host_name_live(struct host *host)
 {
 	size_t i;

@@ -120,6 +120,11 @@ void catalog_sort(struct catalog *catalog);
  * only while nothing is made. */
 bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu);
 
+/* Is PROFILE, of FRAMEBUFFER_MIB, none that CATALOG's driver offers?  All series of one
+ * size can be made at one time, so what lists others of the size would list it, too. */
+bool catalog_lacks(const struct catalog *catalog, const char *profile,
+		   uint32_t framebuffer_mib);
+
 /* Names what is live on GPUs by their catalogs, where the kernel does not tell. */
 void host_name_live(struct host *host);
 

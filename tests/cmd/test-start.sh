@@ -251,7 +251,7 @@ must stop --all
 ctl drop-type 'NVIDIA A40-8Q'
 ctl reboot
 expect 3 'the profile is gone: not found' start --all --timeout 20
-prints 'it says why' "$U1.*does not offer its profile"
+prints 'it says why' "$U1.*does not offer its profile .*; nearest to it: "
 t 'the other is made' live $U2
 is "$(states) $(state_shown $U1)" 'active active missing' 'it is wanted, and missing'
 expect 3 'a dry run says the same' start $U1 --dry-run
