@@ -8,6 +8,7 @@
 #include "cmd/rows.h"
 #include "cmd/work.h"
 #include "host/others.h"
+#include "host/vfio_mark.h"
 #include "out/json.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -137,6 +138,20 @@ static int record_all(struct adopt *a, struct error *err)
 	return r;
 }
 
+/* Where the kernel knows no UUIDs, what they were set for before counts no more. */
+static void note_owners(struct context *ctx, const struct adopt *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		const struct saved_vgpu *v = &a->items[i].vgpu;
+
+		if (!a->items[i].known && !a->items[i].refused &&
+		    v->framework == FRAMEWORK_VFIO)
+			vfio_mark_set(ctx->root_fd, &v->vf, v->uuid, v->type_id);
+	}
+}
+
 /* Checks and records in one transaction. No device is touched, so that nobody need be
  * kept from it: the transaction is all the lock there is. -ESTALE: look again. */
 static int attempt(struct context *ctx, struct adopt *a, struct error *err)
@@ -152,8 +167,12 @@ static int attempt(struct context *ctx, struct adopt *a, struct error *err)
 		r = adopt_choose(a, &busy, err);
 	if (r == 0 && writes)
 		r = record_all(a, err);
-	if (r == 0 && writes)
-		return store_commit(a->store, err);
+	if (r == 0 && writes) {
+		r = store_commit(a->store, err);
+		if (r == 0)
+			note_owners(ctx, a);
+		return r;
+	}
 	if (writes)
 		store_rollback(a->store);
 	if (!busy)

@@ -6,6 +6,7 @@
 #include "cmd/adopt.h"
 #include "cmd/work.h"
 #include "cmd/words.h"
+#include "host/vgpu.h"
 #include "host/holders.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -158,6 +159,8 @@ static int judge_foreign(struct adopt *a, const struct live_vgpu *live,
 	if (live->gpu < 0)
 		return error_set(err, ERROR_CONFLICT, 0, "its parent %s is no GPU",
 				 live->parent_name);
+	if (live->framework == FRAMEWORK_VFIO && !a->view.host->boot_id[0])
+		return vgpu_no_boot_id(err);
 	bar = adopt_judge(a->view.host, saved->vgpus, saved->n_vgpus, live, &item->vgpu,
 			  &reason);
 	if (bar == ADOPT_VF_OWNED && reclaim(a, live, item))

@@ -6,6 +6,7 @@
 #include "cmd/create.h"
 #include "cmd/learn.h"
 #include "cmd/words.h"
+#include "host/vgpu.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -329,6 +330,9 @@ static int take_new(struct context *ctx, struct create *c, uint32_t number,
 		return r;
 	if (!alloc_place(c->view.host, &c->usage, &c->request, &place))
 		return CREATE_NO_ROOM;
+	if (c->view.host->parents[place.at].framework == FRAMEWORK_VFIO &&
+	    !c->view.host->boot_id[0])
+		return vgpu_no_boot_id(err);
 	fill_record(c, &place, number, &slot->vgpu);
 	slot->fresh = work->fresh = true;
 	work->vgpu = &slot->vgpu;

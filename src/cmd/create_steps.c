@@ -162,13 +162,14 @@ static int make(struct context *ctx, struct create *c, struct error *err)
 	return r == 0 ? works_wait(c->jobs, c->works, c->n_slots, err) : r;
 }
 
-/* Is this a refusal after which another GPU may still have room? */
+/* Is this a refusal after which another VF or GPU may still have room?  -EBUSY: somebody
+ * else has taken it meanwhile. */
 static bool was_refused(const struct create *c, size_t i)
 {
 	const struct work *w = &c->works[i];
 
 	return c->slots[i].fresh && w->done && w->r < 0 && w->made.absent &&
-	       w->err.kind == ERROR_CAPACITY;
+	       (w->err.kind == ERROR_CAPACITY || w->r == -EBUSY);
 }
 
 static int note_refusals(struct create *c, struct error *err)

@@ -20,9 +20,10 @@ struct framework_ops {
 	int (*read_available)(int parent_fd, const struct scan_options *options,
 			      struct gpu *gpu, struct error *err);
 
-	/* Refuses where something else is in the way, by ERROR_CONFLICT. */
+	/* Refuses where something else is in the way, by ERROR_CONFLICT. RET_ABSENT,
+	 * which is false before: what is wanted surely is not there. */
 	int (*clear)(int root_fd, int parent_fd, const struct vgpu_make *make,
-		     struct error *err);
+		     bool *ret_absent, struct error *err);
 
 	/* Finds what MAKE->type_name is called here: fills RET->type_dir and type_id.
 	 * -ENOENT where the parent does not offer it. */
@@ -32,7 +33,7 @@ struct framework_ops {
 	/* ERROR_CAPACITY where the driver says that no more of it fit. */
 	int (*ask)(int parent_fd, const struct vgpu_made *made, struct error *err);
 
-	/* The one write that makes it. */
+	/* The one write that makes it. ERROR_CONFLICT: it surely made nothing. */
 	int (*write)(int root_fd, int parent_fd, const struct vgpu_make *make,
 		     const struct vgpu_made *made, struct error *err);
 

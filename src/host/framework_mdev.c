@@ -119,10 +119,11 @@ static bool is_on_bus(int root_fd, const char *uuid)
 
 /* Under its parent and not on the bus: it is on its way out, or hangs there. */
 static int clear(int root_fd, int parent_fd, const struct vgpu_make *make,
-		 struct error *err)
+		 bool *ret_absent, struct error *err)
 {
 	const char *uuid = make->id.uuid;
 
+	(void)ret_absent;
 	if (!sysfs_exists(parent_fd, uuid) || is_on_bus(root_fd, uuid))
 		return 0;
 	(void)error_set(err, ERROR_CONFLICT, EBUSY,

@@ -68,6 +68,8 @@ static int resolve(int parent_fd, const struct vgpu_make *make, struct gpu_memo 
 	int r = read_types(parent_fd, &options, &now, err);
 
 	(void)memo;
+	if (r < 0 && r != -ENOMEM && err->kind == ERROR_SYSTEM)
+		err->kind = ERROR_CAPACITY; /* another VF may show its own */
 	if (r < 0)
 		return r;
 	type = catalog_find(now, make->type_name);
@@ -94,22 +96,35 @@ static int ask(int parent_fd, const struct vgpu_made *made, struct error *err)
 	return 0;
 }
 
+/* What could not be told from somebody else's afterwards is not made. */
+static int refuse_unknown_boot(int root_fd, struct error *err)
+{
+	char boot_id[64];
+
+	scan_boot_id(root_fd, boot_id, sizeof(boot_id));
+	return boot_id[0] ? 0 : vgpu_no_boot_id(err);
+}
+
 /* Somebody else's type is never overwritten. */
 static int clear(int root_fd, int parent_fd, const struct vgpu_make *make,
-		 struct error *err)
+		 bool *ret_absent, struct error *err)
 {
-	char name[BDF_SIZE];
+	char name[BDF_SIZE], uuid[UUID_SIZE];
 	uint32_t current;
 	int r = vfio_current_type(parent_fd, ".", &current, err);
 
-	(void)root_fd;
+	if (r == 1 && !current) {
+		r = refuse_unknown_boot(root_fd, err);
+		*ret_absent = r < 0;
+		return r;
+	}
 	if (r <= 0)
 		return r < 0 ? r
 			     : error_set(err, ERROR_SYSTEM, ENOENT,
 					 "%s no longer offers vGPUs in this way",
 					 bdf_format(&make->id.parent, name));
-	if (!current)
-		return 0;
+	vfio_mark_read(root_fd, &make->id.parent, current, uuid);
+	*ret_absent = strcmp(uuid, make->id.uuid) != 0;
 	(void)error_set(err, ERROR_CONFLICT, EBUSY,
 			"%s has the vGPU type %u already, which this did not set",
 			bdf_format(&make->id.parent, name), current);
@@ -128,9 +143,13 @@ static int write_type(int root_fd, int parent_fd, const struct vgpu_make *make,
 	if (r == -EINVAL)
 		error_hint(err,
 			   "the driver lists the type, but does not know its number");
-	if (r == -EBUSY)
-		error_hint(err,
-			   "somebody has the VF open, or set a type on it meanwhile");
+	if (r != -EBUSY)
+		return r;
+	/* whatever is on it now was not set by this */
+	vfio_mark_clear(root_fd, &make->id.parent);
+	if (err)
+		err->kind = ERROR_CONFLICT;
+	error_hint(err, "somebody has the VF open, or set a type on it meanwhile");
 	return r;
 }
 
@@ -141,8 +160,9 @@ static int verify(int root_fd, int parent_fd, const struct vgpu_make *make,
 	uint32_t current = 0;
 	int r = vfio_current_type(parent_fd, ".", &current, err);
 
-	(void)root_fd;
-	*ret_absent = r == 1 && !current;
+	*ret_absent = r >= 0 && !current;
+	if (*ret_absent)
+		vfio_mark_clear(root_fd, &make->id.parent);
 	if (r < 0)
 		return r;
 	if (!current)

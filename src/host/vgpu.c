@@ -42,6 +42,15 @@ struct vgpu_id vgpu_id_of_live(const struct live_vgpu *live)
 	return id;
 }
 
+int vgpu_no_boot_id(struct error *err)
+{
+	(void)error_set(err, ERROR_SYSTEM, ENODATA,
+			"proc/sys/kernel/random/boot_id cannot be read, and nothing else "
+			"would tell this vGPU from somebody else's");
+	error_hint(err, "mount /proc, or make that file readable");
+	return -ENODATA;
+}
+
 int vgpu_open_parent(int root_fd, const struct bdf *parent, struct gpu_memo *memo,
 		     struct error *err)
 {
@@ -77,6 +86,8 @@ static int verify(const struct framework_ops *ops, int root_fd, int parent_fd,
 			*err = inner;
 		return r;
 	}
+	if (write_result == -ENODEV && made->absent && err)
+		err->kind = ERROR_CAPACITY; /* its parent is gone */
 	if (write_result < 0)
 		return write_result;
 	return error_set(err, ERROR_SYSTEM, EIO,
@@ -120,7 +131,7 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		return parent_gone(root_fd, make, ret, err);
 	if (parent_fd < 0)
 		return parent_fd;
-	r = ops->clear(root_fd, parent_fd, make, err);
+	r = ops->clear(root_fd, parent_fd, make, &ret->absent, err);
 	if (r < 0)
 		return r;
 	r = ops->resolve(parent_fd, make, memo, ret, err);
@@ -133,6 +144,9 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
 		r = ops->write(root_fd, parent_fd, make, ret, err);
 		if (r < 0)
 			explain(r, err);
+		ret->absent = r < 0 && err && err->kind == ERROR_CONFLICT;
+		if (ret->absent)
+			return r;
 	}
 	r = verify(ops, root_fd, parent_fd, make, r, ret, err);
 	return r == 0 ? vgpu_apply_params(parent_fd, make, err) : r;

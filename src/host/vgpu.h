@@ -74,6 +74,10 @@ bool vgpu_is_gone(int root_fd, const struct vgpu_id *id);
 /* ID was not live when HOST was looked at: has nothing come of it since? */
 bool vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id);
 
+/* The error of what cannot be made, or claimed, since the boot id cannot be read: where
+ * the kernel knows no UUIDs, nothing but the boot tells whose a vGPU is. */
+int vgpu_no_boot_id(struct error *err);
+
 /* That of the record, and that of what the kernel shows. */
 struct saved_vgpu;
 struct vgpu_id vgpu_id_of(const struct saved_vgpu *saved);

@@ -100,7 +100,7 @@ expect 7 'a name is gone: reconcile' reconcile
 is "$(made | wc -l)" 1 'what kept its name is made'
 prints 'the others are named' 'A40-8Q .*(conflict|missing)'
 for gpu in $A $B; do
-	expect 7 "on $gpu" reconcile --gpu $gpu --json
+	expect 7 "on $gpu" reconcile --gpu "$gpu" --json
 	json 'which is a conflict' '[.vgpus[] | select(.profile == "A40-8Q") | .state] | unique == ["conflict"]'
 	json 'it says that it is not offered, and what is' 'any(.vgpus[]; (.error // "") | test("profile A40-8Q; nearest to it: A40-"))'
 done
