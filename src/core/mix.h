@@ -11,12 +11,15 @@ struct mix_item {
 	uint32_t count;
 };
 
-/* What one GPU has to do with a mix: scratch space and result, one per GPU of the host. */
+/* What one GPU has to do with a mix: scratch space and result, one per GPU of the host.
+ */
 struct mix_gpu {
 	uint32_t room[MIX_MAX_ITEMS];  /* of each item alone */
 	uint32_t given[MIX_MAX_ITEMS]; /* result: how many of each item go here */
 	uint32_t use[MIX_MAX_ITEMS];   /* of a kind's first: how many per class */
-	size_t kind; /* index of the first GPU that has the same room for each item */
+	size_t kind;   /* index of the first GPU that has the same room for each item */
+	size_t order;  /* result of a sort: not about this one */
+	size_t class;  /* the first item of the size it is used for */
 	uint32_t left; /* of a kind's first: how many are in no class yet */
 };
 
