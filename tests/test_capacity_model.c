@@ -31,6 +31,7 @@ struct card {
 	int n_vfs;
 	bool shows_types[MAX_VFS];
 	bool excluded, passed_through, refuses;
+	uint32_t less; /* a PF's driver takes so many less than arithmetic has it */
 	struct held held[MAX_HELD];
 	int n_held;
 };
@@ -85,7 +86,7 @@ static bool make_one(struct card *card, const struct vgpu_type *type)
 
 	if (card->excluded || card->passed_through || card->refuses)
 		return false;
-	if (card->n_held >= (int)type->max_instances)
+	if ((uint32_t)card->n_held + card->less >= type->max_instances)
 		return false;
 	for (i = 0; i < card->n_held; i++)
 		if (card->held[i].type->framebuffer_mib != type->framebuffer_mib)
@@ -135,9 +136,9 @@ static uint32_t available(const struct card *card, const struct vgpu_type *type)
 		if (card->held[i].type->framebuffer_mib != type->framebuffer_mib)
 			return 0;
 	}
-	if (card->refuses || live >= type->max_instances)
+	if (card->refuses || live + card->less >= type->max_instances)
 		return 0;
-	return card->kind == KIND_PF ? type->max_instances - live : 1;
+	return card->kind == KIND_PF ? type->max_instances - live - card->less : 1;
 }
 
 /* --- random states */
@@ -150,7 +151,7 @@ static const struct {
 	{ "A40", false, 32 },  { "A16", false, 16 },  { "A2", false, 16 },
 	{ "A10", false, 32 },  { "L4", false, 32 },   { "L40S", false, 32 },
 	{ "A100", false, 20 }, { "H100", false, 20 }, { "T4", true, 0 },
-	{ "V100", true, 0 },   { "P40", true, 0 },
+	{ "V100", true, 0 },
 };
 static struct catalog *catalogs[ARRAY_SIZE_OF(boards)];
 
@@ -175,6 +176,8 @@ static void fill_card(struct card *card, uint32_t *dice)
 	card->excluded = !random_below(dice, 12);
 	card->passed_through = !random_below(dice, 12);
 	card->refuses = !random_below(dice, 12);
+	if (card->kind == KIND_PF && !random_below(dice, 4))
+		card->less = 1 + random_below(dice, 3);
 	type = &card->catalog
 			->types[random_below(dice, (uint32_t)card->catalog->n_types)];
 	size_mib = type->framebuffer_mib;
@@ -297,7 +300,7 @@ static void see_card(struct seen *s, size_t index, const struct card *card, bool
 		};
 	for (i = 0; i < card->n_held; i++)
 		see_held(s, index, card, i);
-	if (!asked && !card->refuses)
+	if (!asked && !card->refuses && !card->less)
 		return;
 	gpu->available = s->available[index];
 	for (j = 0; j < card->catalog->n_types; j++)
