@@ -163,8 +163,9 @@ static void explain(const struct view *view, const struct usage *usage,
 			 "perhaps more do",
 			 item->profile, result->taken, item->count);
 	else
-		complain("not all of it fits: of %u %s, %u do beside what is before them",
-			 item->count, item->profile, result->taken);
+		complain("not all of it fits: of %u %s, %u %s beside what is before them",
+			 item->count, item->profile, result->taken,
+			 result->taken == 1 ? "does" : "do");
 	for (i = 0; i < view->host->n_gpus; i++) {
 		enum limit limit;
 

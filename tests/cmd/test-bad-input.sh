@@ -105,6 +105,17 @@ for value in '' A40 A40- ../../etc/passwd A40-24A/.. 'A40 24A' $'A40-24A\n' $'A4
 	bad 2 "the profile $(printf %.20q "$value")" create "$value" --vm x
 done
 bad 2 'a malformed profile, for capacity' capacity A40-
+for mix in '' A40-24A A40-24A= =3 A40-24A=0 A40-24A=-1 A40-24A=x A40-24A=3, ,A40-24A=3 A40-24A=99999999999 \
+	A40-24A=65537 A40-=1; do
+	bad 2 "--mix '$mix'" capacity --mix "$mix"
+done
+bad 2 'more profiles than --mix takes' capacity --mix "$(printf 'A40-24A=1,%.0s' {1..16})A40-24A=1"
+bad 2 '--mix and --all' capacity --mix A40-24A=1 --all
+bad 2 '--mix and another profile' capacity --mix A40-24A=1 A40-24A
+bad 2 '--all and a profile' capacity --all A40-24A
+bad 2 '--make-room without a profile' capacity --make-room
+bad 2 '--make-room with two' capacity --make-room A40-24A A40-2Q
+bad 3 'an unknown profile in --mix' capacity --mix A40-24A=1,A40-25A=1
 bad 2 'for types' types A40-
 bad 2 'for list' list --profile A40-
 for value in A40-25A A40-24C A16-2Q 999 nvidia-999 'NVIDIA A40-25A'; do

@@ -201,6 +201,8 @@ must create A40-12Q --vm d6 --numa 0
 is "$(gpu_of d6)" 0000:68:00.0 'the config sets the policy'
 must create A40-12Q --vm d7 --numa 0 --policy breadth
 is "$(gpu_of d7)" 0000:6a:00.0 'the option outranks the config'
+expect 0 'fit' create A40-12Q --vm d8 --numa 0 --policy fit --dry-run
+prints 'commits no empty GPU while there is room' ' of 0000:68:00.0 for d8 '
 echo 'exclude_gpus = [ "0000:6B:00.0", "6a:00.0" ];' >"$root/etc/vgpumgr/vgpumgr.conf"
 must create A40-12Q --vm d8 --numa 0
 is "$(gpu_of d8)" 0000:68:00.0 'excluded GPUs take no new vGPUs'

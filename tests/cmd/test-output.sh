@@ -73,6 +73,27 @@ shape capacity 'free per_gpu profile' 9 capacity
 shape capacity 'free per_gpu profile' 2 capacity A40-24A a40-2q
 json 'each GPU with its limit' '[.capacity[0].per_gpu[] | [.gpu, .free, .limit]] == [["0000:67:00.0", 1, "max-instance"], ["0000:e8:00.0", 0, "other-size"]]
 	and .capacity[0].free == 1 and .capacity[1].profile == "A40-2Q" and .capacity[1].free == 3 and all(.capacity[].per_gpu[]; keys == ["free", "gpu", "limit"])'
+shape capacity 'free per_gpu profile' 9 capacity --all
+expect 0 'a row for each profile' capacity --all
+prints 'with how many fit, on how many GPUs, and what stops the next' '^A40-24A +1 +1 +max-instance 1, other-size 1$'
+mix_keys='fits first_unfit gave_up placements'
+expect 0 'a mix that fits' capacity --mix A40-24A=1,A40-2Q=2,a40-2b=1 --json
+json 'says where' '.mix | keys == ($keys | split(" ")) and .fits and (.gave_up | not) and .first_unfit == null and
+	.placements == [{"profile": "A40-24A", "gpu": "0000:67:00.0", "count": 1}, {"profile": "A40-2Q", "gpu": "0000:e8:00.0", "count": 2},
+	{"profile": "A40-2B", "gpu": "0000:e8:00.0", "count": 1}]' --arg keys "$mix_keys"
+json 'beside what each has alone' '[.capacity[] | [.profile, .free]] == [["A40-24A", 1], ["A40-2Q", 3], ["A40-2B", 3]]'
+expect 4 'one that does not is exit 4' capacity --mix A40-2Q=2,A40-2B=2,A40-24A=1 --json
+json 'names the first that does not, and why' '.mix | (.fits or .gave_up | not) and .first_unfit.profile == "A40-2B" and .first_unfit.count == 2 and
+	.first_unfit.fit == 1 and .first_unfit.limit == "other-size" and [.first_unfit.per_gpu[] | .limit] == ["other-size", "no-free-vf"] and
+	([.placements[].count] | add) == 3'
+expect 4 'in words' capacity --mix A40-2Q=2,A40-2B=2
+says 'the same' 'of 2 A40-2B, 1 does beside'
+expect 4 'what is named twice is added up' -q capacity --mix A40-24A=1,A40-2B=1,A40-24A=1
+is "$(paste -sd, "$out")" 1,0 'with -q a line for each profile'
+expect 0 'what makes room where there is room' capacity A40-24A --make-room --json
+json 'is nothing' '.make_room == {"possible": true, "gave_up": false, "gpu": "0000:67:00.0", "moves": []}'
+expect 0 'where nothing can move' capacity A40-48Q --make-room --json
+json 'it is not possible' '.make_room == {"possible": false, "gave_up": false, "gpu": null, "moves": []}'
 shape gpus 'address num_vfs state total_vfs wanted' 2 sriov status
 shape gpus 'address num_vfs state total_vfs wanted' 1 sriov status e8:00.0
 shape gpus 'address num_vfs state total_vfs wanted' 2 sriov enable all
