@@ -113,8 +113,9 @@ json_t *gpu_json(const struct view *view, size_t index, const struct gpu_summary
 			 gpu->numa_node < 0 ? json_null() : json_integer(gpu->numa_node),
 			 "driver", json_text(gpu->driver), "framework",
 			 json_text(framework_name(gpu_framework(view->host, gpu))),
-			 "mode", json_text(gpu_mode_name(gpu_mode(gpu))), "cordoned", 0,
-			 "sriov", gpu_sriov_json(gpu, s->wanted_vfs, s->sriov_state),
+			 "mode", json_text(gpu_mode_name(gpu_mode(gpu))), "cordoned",
+			 gpu->cordoned, "sriov",
+			 gpu_sriov_json(gpu, s->wanted_vfs, s->sriov_state),
 			 "framebuffer_mib", json_known(s->framebuffer_mib), "used_mib",
 			 s->used_more ? json_null() : json_integer(s->used_mib), "vgpus",
 			 (json_int_t)s->n_vgpus);

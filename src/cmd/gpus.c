@@ -17,19 +17,22 @@ static int add_line(struct table *table, const struct view *view, size_t index,
 	const struct gpu *gpu = &view->host->gpus[index];
 	char name[BDF_SIZE], vfs[32], memory[32], count[16], numa[16] = "-";
 	const char *mode = gpu_mode_name(gpu_mode(gpu));
+	char shown_mode[32];
 	const char *framework = framework_name(gpu_framework(view->host, gpu));
 
+	(void)snprintf(shown_mode, sizeof(shown_mode), "%s%s", mode ? mode : "",
+		       gpu->cordoned ? ",cordoned" : "");
 	(void)snprintf(vfs, sizeof(vfs), "%zu/%u", gpu_vfs(gpu), gpu->total_vfs);
 	(void)snprintf(count, sizeof(count), "%u", s->n_vgpus);
 	if (gpu->numa_node >= 0)
 		(void)snprintf(numa, sizeof(numa), "%d", gpu->numa_node);
 	return table_add(table,
-			 (const char *[]){ bdf_format(&gpu->bdf, name),
-					   s->model[0] ? s->model : "-", numa,
-					   gpu->driver[0] ? gpu->driver : "-",
-					   mode ? mode : "-", framework ? framework : "-",
-					   vfs, s->sriov_state,
-					   gpu_memory_text(s, memory), count },
+			 (const char *[]){
+				 bdf_format(&gpu->bdf, name),
+				 s->model[0] ? s->model : "-", numa,
+				 gpu->driver[0] ? gpu->driver : "-",
+				 mode ? shown_mode : "-", framework ? framework : "-",
+				 vfs, s->sriov_state, gpu_memory_text(s, memory), count },
 			 err);
 }
 

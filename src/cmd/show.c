@@ -216,6 +216,8 @@ static int print_gpu(const struct view *view, const struct gpu_summary *s, size_
 	printf("%s\n", bdf_format(&gpu->bdf, name));
 	line("model", s->model[0] ? s->model : "unknown");
 	line("driver", gpu->driver[0] ? gpu->driver : "none");
+	if (gpu->cordoned)
+		line("cordoned", "yes: it gets no new vGPUs");
 	(void)snprintf(text, sizeof(text), "%zu of %u, %s, %u wanted", gpu_vfs(gpu),
 		       gpu->total_vfs, s->sriov_state, s->wanted_vfs);
 	line("VFs", text);

@@ -207,6 +207,13 @@ static int compare(struct context *ctx, struct restore *s, struct error *err)
 	return 0;
 }
 
+static const char *cordon_text(const struct saved *saved, const struct bdf *gpu)
+{
+	const struct saved_gpu *g = saved_find_gpu(saved, gpu);
+
+	return g && g->cordoned ? "on" : "off";
+}
+
 static const char *wanted_text(const struct saved *saved, const struct bdf *gpu,
 			       char buf[24])
 {
@@ -216,7 +223,7 @@ static const char *wanted_text(const struct saved *saved, const struct bdf *gpu,
 	return buf;
 }
 
-/* What becomes of wishes about virtual functions. */
+/* What becomes of wishes about GPUs. */
 static void tell_gpus(const struct context *ctx, const struct restore *s,
 		      const struct saved *of)
 {
@@ -232,6 +239,9 @@ static void tell_gpus(const struct context *ctx, const struct restore *s,
 			   wanted_text(s->then, gpu, then)))
 			note(ctx, "GPU %s: virtual functions wanted: %s, was %s",
 			     bdf_format(gpu, name), then, now);
+		if (strcmp(cordon_text(s->view.saved, gpu), cordon_text(s->then, gpu)))
+			note(ctx, "GPU %s: cordon %s, was %s", bdf_format(gpu, name),
+			     cordon_text(s->then, gpu), cordon_text(s->view.saved, gpu));
 	}
 }
 

@@ -133,6 +133,18 @@ static int add_hidden(struct context *ctx, struct host *host, const struct saved
 	return 0;
 }
 
+/* Those that are to get no new vGPUs. */
+static void mark_cordoned(struct host *host, const struct saved *saved)
+{
+	size_t i;
+
+	for (i = 0; i < host->n_gpus; i++) {
+		const struct saved_gpu *g = saved_find_gpu(saved, &host->gpus[i].bdf);
+
+		host->gpus[i].cordoned = g && g->cordoned;
+	}
+}
+
 /* Which of what is live lacks the parameters that its record has? */
 static void compare_params(int root_fd, const struct host *host,
 			   const struct saved *saved)
@@ -173,6 +185,7 @@ int context_match(struct context *ctx, struct host *host, const struct saved *sa
 			host->live[n++] = host->live[i];
 	host->n_live = n;
 	compare_params(ctx->root_fd, host, saved);
+	mark_cordoned(host, saved);
 	return add_hidden(ctx, host, saved, err);
 }
 

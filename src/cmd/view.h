@@ -43,7 +43,7 @@ int context_rescan_gpu(struct context *ctx, struct host *host, const struct bdf 
  * the time the record was read: whatever looks foreign is looked at again, and dropped
  * from HOST if it is no longer there; so is what seemed to hang and was on its way out.
  * What the record knows and the scan could not find, since its VF is on its way out, is
- * added as stuck. */
+ * added as stuck. Also marks what lacks its parameters, and GPUs that are cordoned. */
 int context_match(struct context *ctx, struct host *host, const struct saved *saved,
 		  struct error *err);
 

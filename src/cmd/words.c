@@ -45,7 +45,9 @@ const char *limit_sentence(const struct host *host, const struct usage *usage,
 		(void)snprintf(buf, size, "its virtual functions are off");
 		break;
 	case LIMIT_EXCLUDED:
-		(void)snprintf(buf, size, "is excluded by the config");
+		(void)snprintf(buf, size, "%s",
+			       gpu->excluded ? "is excluded by the config"
+					     : "is cordoned: it gets no new vGPUs");
 		break;
 	case LIMIT_NOT_OFFERED:
 		(void)snprintf(buf, size, "does not offer this profile");
@@ -78,6 +80,8 @@ const char *limit_hint(const struct host *host, size_t gpu, enum limit limit, ch
 	else if (limit == LIMIT_MAX_INSTANCE || limit == LIMIT_OTHER_SIZE)
 		(void)snprintf(buf, size, "'vgpumgr list --gpu %s' shows what holds it",
 			       name);
+	else if (limit == LIMIT_EXCLUDED && !host->gpus[gpu].excluded)
+		(void)snprintf(buf, size, "vgpumgr gpu set %s --cordon off", name);
 	else if (limit == LIMIT_DRIVER)
 		(void)snprintf(buf, size, "'dmesg | grep NVRM' may tell why");
 	return buf;

@@ -44,7 +44,7 @@ static bool closed(const struct host *host, const struct gpu *gpu, const char *p
 {
 	const struct vgpu_type *type = catalog_find(gpu->catalog, profile);
 
-	if (gpu->excluded)
+	if (gpu->excluded || gpu->cordoned)
 		*ret = LIMIT_EXCLUDED;
 	else if (strcmp(gpu->driver, "nvidia"))
 		*ret = LIMIT_MODE;

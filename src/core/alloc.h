@@ -9,7 +9,7 @@ enum limit {
 	LIMIT_OTHER_SIZE,   /* the GPU is committed to another framebuffer size */
 	LIMIT_NO_FREE_VF,
 	LIMIT_SRIOV_OFF,
-	LIMIT_EXCLUDED,
+	LIMIT_EXCLUDED, /* by the config, or cordoned by the record */
 	LIMIT_NOT_OFFERED,
 	LIMIT_MODE, /* the GPU is bound to another driver than nvidia, or to none */
 	LIMIT_MIG,

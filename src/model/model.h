@@ -55,6 +55,7 @@ struct gpu {
 	size_t first_parent, n_parents;		/* its part of host->parents, by index */
 	bool is_parent; /* vGPUs are made on the PF itself: it is its only parent */
 	bool excluded;	/* the operator's config leaves it alone */
+	bool cordoned;	/* by the record: it gets no new vGPUs */
 	struct catalog *catalog; /* NULL where not known */
 	uint32_t *available; /* per catalog entry, what one free parent takes of it now */
 };

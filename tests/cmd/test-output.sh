@@ -10,6 +10,7 @@ F=ffffffff-0000-4000-8000-000000000001
 VM1=bbbbbbbb-0000-4000-8000-000000000001
 vgpu_keys='created_at framebuffer_mib framework gpu in_use profile slot state type_id type_name uuid vf vm vm_uuid'
 gpu_keys='address cordoned device_id driver framebuffer_mib framework mode model numa_node sriov used_mib vgpus'
+shown_keys='created_at driver_version framebuffer_mib framework gpu in_use params profile slot state type_id type_name uuid vf vm vm_uuid'
 type_keys='framebuffer_mib free gpus max_instances max_resolution num_heads profile series type_ids type_name'
 outcome_keys='action error profile state uuid vf vm'
 # shape ARRAY KEYS N ARGUMENT...: the document, its N objects in ARRAY with just these KEYS
@@ -44,10 +45,10 @@ json 'the foreign one: what is not known is null' '.vgpus[1] | .uuid == $uuid an
 json 'the host is named' '.host.machine_id == $machine and (.host.boot_id | length == 36)' --arg machine "$(cat "$top/machine-id")"
 shape vgpus "$vgpu_keys" 1 create A40-24A --vm 'the VM' --slot 3
 json 'create prints the same as list' '.vgpus[0].uuid == $uuid and .vgpus[0].state == "active"' --arg uuid $U1
-shape vgpus "$vgpu_keys" 1 show $U1
+shape vgpus "$shown_keys" 1 show $U1
 json 'show tells whether it is in use' '.vgpus[0].in_use == false'
-shape vgpus "$vgpu_keys" 1 show 'the VM'
-shape vgpus "$vgpu_keys" 1 show aaaa
+shape vgpus "$shown_keys" 1 show 'the VM'
+shape vgpus "$shown_keys" 1 show aaaa
 shape gpus "$gpu_keys" 1 show 67:00.0
 shape vgpus "$vgpu_keys" 1 assign $U1 --vm 'the VM' --slot 3
 shape vgpus "$vgpu_keys" 1 adopt $U1
