@@ -96,7 +96,7 @@ json_t *row_json(const struct view *view, const struct row *row)
 		json_text(s ? s->vm : NULL), "vm_uuid", json_text(s ? s->vm_uuid : NULL),
 		"slot", s ? json_integer(s->slot) : json_null(), "gpu", json_text(gpu),
 		"vf", json_text(parent), "framework",
-		json_text(framework_name(s ? s->framework : l->framework)), "state",
+		json_text(framework_name(l ? l->framework : s->framework)), "state",
 		vgpu_state_name(row->verdict.state), "in_use",
 		row->in_use < 0 ? json_null() : json_boolean(row->in_use), "created_at",
 		json_text(s ? s->created_at : NULL));

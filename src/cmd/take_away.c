@@ -53,6 +53,14 @@ static bool anything_to_do(const struct take_away *t)
 	return false;
 }
 
+/* A run that made it again in another way may not have got to write that down. */
+static void follow_device(struct saved_vgpu *v, const struct live_vgpu *live)
+{
+	v->framework = live->framework;
+	if (live->type_id)
+		v->type_id = live->type_id;
+}
+
 static int choose(struct take_away *t, struct error *err)
 {
 	_cleanup_(freep) struct saved_vgpu **chosen = NULL;
@@ -77,6 +85,8 @@ static int choose(struct take_away *t, struct error *err)
 			.was = chosen[i]->state,
 			.shown = v->state,
 		};
+		if (t->items[i].step == AWAY_DEVICE)
+			follow_device(chosen[i], device_of(t, &t->works[i]));
 	}
 	t->n = n;
 	return 0;
