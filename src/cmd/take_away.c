@@ -105,6 +105,13 @@ static int check_one(struct context *ctx, struct take_away *t, size_t i,
 
 		return r < 0 ? r : -ESTALE;
 	}
+	if (t->items[i].step == AWAY_RECORD) {
+		struct vgpu_id id = vgpu_id_of(v);
+		int r = vgpu_is_still_away(ctx->root_fd, t->view.host, &id, err);
+
+		return r < 0 ? error_context(err, "find out whether %s is live", v->uuid)
+			     : 0;
+	}
 	if (t->items[i].step != AWAY_REFUSE)
 		return 0;
 	(void)error_set(err, ERROR_CONFLICT, 0, "%s: %s", v->uuid,
@@ -189,7 +196,7 @@ static bool is_unchanged(struct context *ctx, const struct take_away *t,
 	return v && v->row == w->vgpu->row && v->state == w->vgpu->state &&
 	       v->slot == w->vgpu->slot && !strcmp(v->vm, w->vgpu->vm) &&
 	       bdf_equal(&v->vf, &w->vgpu->vf) &&
-	       (live || vgpu_is_still_away(ctx->root_fd, t->view.host, &id));
+	       (live || vgpu_is_still_away(ctx->root_fd, t->view.host, &id, NULL) == 1);
 }
 
 static int set_mark(struct take_away *t, struct work *w, struct error *err)

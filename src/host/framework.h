@@ -55,9 +55,10 @@ struct framework_ops {
 	/* Is nothing of it left, neither where it is found nor on its parent? */
 	bool (*is_gone)(int root_fd, const struct vgpu_id *id);
 
-	/* It was not live when HOST was looked at: has nothing come of it since? */
-	bool (*is_still_away)(int root_fd, const struct host *host,
-			      const struct vgpu_id *id);
+	/* It was not live when HOST was looked at: has nothing come of it since? 1 yes, 0
+	 * no, negative where it cannot be told. */
+	int (*is_still_away)(int root_fd, const struct host *host,
+			     const struct vgpu_id *id, struct error *err);
 
 	/* Is it there, with no removal of it under way? */
 	bool (*is_whole)(int root_fd, const struct vgpu_id *id);

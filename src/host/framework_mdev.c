@@ -177,9 +177,11 @@ static bool is_gone(int root_fd, const struct vgpu_id *id)
 	return !sysfs_exists(root_fd, path);
 }
 
-static bool is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id)
+static int is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id,
+			 struct error *err)
 {
 	(void)host;
+	(void)err;
 	return is_gone(root_fd, id);
 }
 

@@ -209,13 +209,14 @@ static bool is_listed(int root_fd, const struct vgpu_id *id)
 }
 
 /* What was on its VF then is somebody else's, and still there. */
-static bool is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id)
+static int is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id,
+			 struct error *err)
 {
 	const struct parent *parent = host_find_parent(host, &id->parent);
 	uint32_t current;
+	int r = current_type(root_fd, id, &current, err);
 
-	return current_type(root_fd, id, &current, NULL) == 0 &&
-	       current == (parent ? parent->vfio_type : 0);
+	return r < 0 ? r : current == (parent ? parent->vfio_type : 0);
 }
 
 static bool is_whole(int root_fd, const struct vgpu_id *id)

@@ -177,9 +177,10 @@ bool vgpu_is_gone(int root_fd, const struct vgpu_id *id)
 	return framework_ops(id->framework)->is_gone(root_fd, id);
 }
 
-bool vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id)
+int vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id,
+		       struct error *err)
 {
-	return framework_ops(id->framework)->is_still_away(root_fd, host, id);
+	return framework_ops(id->framework)->is_still_away(root_fd, host, id, err);
 }
 
 bool vgpu_is_whole(int root_fd, const struct vgpu_id *id)

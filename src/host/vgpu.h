@@ -71,8 +71,10 @@ bool vgpu_is_listed(int root_fd, const struct vgpu_id *id);
 /* Is nothing left of the device? */
 bool vgpu_is_gone(int root_fd, const struct vgpu_id *id);
 
-/* ID was not live when HOST was looked at: has nothing come of it since? */
-bool vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id);
+/* ID was not live when HOST was looked at: has nothing come of it since? 1 yes, 0 no,
+ * negative where it cannot be told. */
+int vgpu_is_still_away(int root_fd, const struct host *host, const struct vgpu_id *id,
+		       struct error *err);
 
 /* The error of what cannot be made, or claimed, since the boot id cannot be read: where
  * the kernel knows no UUIDs, nothing but the boot tells whose a vGPU is. */

@@ -95,6 +95,21 @@ is "$(sql 'SELECT gpu FROM vgpu')" $H 'the other is taken'
 expect 4 'it offers nothing' create L40S-8Q --vm b --gpu $G
 match 'record and kernel agree'
 
+# --- nor does a VF that does not tell its type
+fresh
+uuid_of create L40S-8Q --vm a --vf "$v0"
+ctl garbage "bus/pci/devices/$v0/nvidia/current_vgpu_type" 'abc\n'
+expect 7 'of a VF that does not tell its type: reconcile' reconcile
+is "$(state_shown "$uuid")" conflict 'nobody can tell what is on it'
+expect 1 'so that remove says so at once' remove "$uuid" --timeout 20
+says 'with the file' 'current_vgpu_type holds'
+is "$(records)" 1 'and the record stays'
+expect 0 'others can be made' create L40S-8Q --vm b
+ctl garbage "bus/pci/devices/$v0/nvidia/current_vgpu_type" off
+is "$(state_shown "$uuid")" active 'it is there once it can be read'
+expect 0 'and can be removed' remove "$uuid"
+match 'record and kernel agree'
+
 # --- somebody else is faster
 fresh
 must create L40S-8Q --vm first --gpu $H
