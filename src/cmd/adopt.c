@@ -329,7 +329,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	const struct argp argp = {
 		options,
 		parse,
-		"UUID...|--all",
+		"UUID|VF...|--all",
 		"Take vGPUs that others have made into the record, as they are. No "
 		"device "
 		"is touched. All that are named are checked first; of --all, those that "
