@@ -5,9 +5,12 @@
 
 #include "cmd/create.h"
 #include "cmd/learn.h"
+#include "host/catalog.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/text.h"
+
+DEFINE_CLEANUP(struct catalog *, catalog_unref)
 
 #define THOROUGH                                                                         \
 	(SCAN_NAMES | SCAN_OTHERS | SCAN_GPUS | SCAN_TYPES | SCAN_AVAILABLE | SCAN_STUCK)
@@ -51,6 +54,15 @@ static int load(struct create *c, struct error *err)
 	return c->view.saved ? 0 : error_set(err, ERROR_SYSTEM, ENOMEM, "create");
 }
 
+/* Asks GPU. True where it names what was not remembered of its model. */
+static bool learn_more(struct context *ctx, struct host *host, struct gpu *gpu)
+{
+	_cleanup_(catalog_unrefp) struct catalog *known = catalog_ref(gpu->catalog);
+
+	return learn_gpu(ctx, host, gpu, SCAN_TYPES | SCAN_AVAILABLE) &&
+	       !catalog_same(gpu->catalog, known);
+}
+
 /* Reads the catalog of each GPU model that the record does not know, once per model: what
  * is then made is verified on the device anyway. Where the driver lists what can be made
  * at the moment, each GPU is asked: its word counts for the placement. */
@@ -65,8 +77,7 @@ static void learn_catalogs(struct context *ctx, struct create *c)
 		if (!gpu->n_parents)
 			continue;
 		if (gpu_framework(host, gpu) == FRAMEWORK_VFIO) {
-			c->learnt[i] =
-				learn_gpu(ctx, host, gpu, SCAN_TYPES | SCAN_AVAILABLE);
+			c->learnt[i] = learn_more(ctx, host, gpu);
 			continue;
 		}
 		if (gpu->catalog || !learn_model(ctx, gpu))
