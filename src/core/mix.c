@@ -227,7 +227,11 @@ static void find_order(struct search *s)
 /* Would CLASS fit if nothing else was wanted?  What cannot be told counts as no. */
 static bool fits_alone(struct search *s, size_t class)
 {
-	if (__builtin_popcountll(s->members[class]) <= MAX_CLASS)
+	size_t i, n = 0;
+
+	for (i = 0; i < MIX_MAX_ITEMS; i++)
+		n += is_member(s->members[class], i);
+	if (n <= MAX_CLASS)
 		return can_be_satisfied(s, class, 0);
 	s->gave_up = true;
 	return false;

@@ -77,7 +77,7 @@ json 'each GPU with its limit' '[.capacity[0].per_gpu[] | [.gpu, .free, .limit]]
 shape capacity 'free per_gpu profile' 9 capacity --all
 expect 0 'a row for each profile' capacity --all
 prints 'with how many fit, on how many GPUs, and what stops the next' '^A40-24A +1 +1 +max-instance 1, other-size 1$'
-mix_keys='fits first_unfit gave_up placements'
+mix_keys='first_unfit fits gave_up placements'
 expect 0 'a mix that fits' capacity --mix A40-24A=1,A40-2Q=2,a40-2b=1 --json
 json 'says where' '.mix | keys == ($keys | split(" ")) and .fits and (.gave_up | not) and .first_unfit == null and
 	.placements == [{"profile": "A40-24A", "gpu": "0000:67:00.0", "count": 1}, {"profile": "A40-2Q", "gpu": "0000:e8:00.0", "count": 2},
