@@ -8,7 +8,7 @@
 
 #define MAX_GPUS 8
 #define MAX_VFS 64
-#define MAX_VGPUS 16
+#define MAX_VGPUS 256 /* as many as a fake host takes */
 
 struct scene {
 	struct host *host;
@@ -123,6 +123,32 @@ static void moves_may_depend_on_each_other(void **state)
 	s.vgpus[1].movable = false;
 	search(&s, "A40-2B");
 	assert_false(s.result.found);
+	host_free(s.host);
+}
+
+/* As large as there are fakes: a GPU of twelve is emptied, and with one GPU less the
+ * search must end as well. */
+static void large_hosts_are_answered(void **state)
+{
+	struct scene s;
+	size_t i;
+
+	(void)state;
+	open_scene(&s, MAX_GPUS, 32);
+	for (i = 0; i < 12 * (MAX_GPUS - 1); i++)
+		put(&s, i / 12, (int)(i % 12), "A40-4Q", true);
+	put(&s, MAX_GPUS - 1, 0, "A40-2B", true);
+	for (i = 0; i < 7; i++)
+		put(&s, MAX_GPUS - 1, (int)i + 1, "A40-2B", true);
+	search(&s, "A40-48Q");
+	assert_false(s.result.found);
+	s.n = 0;
+	s.host->n_live = 0;
+	for (i = 0; i < 10 * MAX_GPUS; i++)
+		put(&s, i / 10, (int)(i % 10), "A40-4Q", true);
+	search(&s, "A40-48Q");
+	assert_true(s.result.found);
+	assert_int_equal(s.result.n_moves, 10);
 	host_free(s.host);
 }
 
@@ -267,6 +293,7 @@ int main(void)
 		cmocka_unit_test(what_is_in_use_or_foreign_stays),
 		cmocka_unit_test(nothing_moves_to_another_framework),
 		cmocka_unit_test(moves_may_depend_on_each_other),
+		cmocka_unit_test(large_hosts_are_answered),
 		cmocka_unit_test(no_way_needs_fewer_moves),
 	};
 

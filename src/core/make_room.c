@@ -19,6 +19,7 @@ struct search {
 	size_t n;
 	unsigned nodes;
 	bool gave_up;
+	bool cut; /* more moves might have led on somewhere */
 };
 
 /* The moves so far, the last one first. */
@@ -255,18 +256,24 @@ static bool resolve(struct search *s, uint32_t moves, const struct move *last)
 	size_t gpu = s->gpu;
 	const struct move *m;
 
+	if (sum > moves) {
+		s->cut = s->cut || sum != NEVER;
+		return false;
+	}
 	if (++s->nodes > MAX_NODES) {
 		s->gave_up = true;
 		return false;
 	}
-	if (sum > moves)
-		return false;
 	for (m = last; m; m = m->before) {
 		if (m->vgpu->to == s->gpu || is_again(m))
 			continue;
 		n = excess(s, m->vgpu->to);
-		if (n > moves || sum + n > moves)
+		if (n == NEVER)
 			return false;
+		if (sum + n > moves) {
+			s->cut = true;
+			return false;
+		}
 		if (!sum)
 			gpu = m->vgpu->to;
 		sum += n;
@@ -277,20 +284,25 @@ static bool resolve(struct search *s, uint32_t moves, const struct move *last)
 void make_room(const struct host *host, const struct usage *usage, const char *profile,
 	       struct room_vgpu *vgpus, size_t n, struct room_result *ret)
 {
-	struct search s = { host, usage, profile, 0, vgpus, n, 0, false };
-	uint32_t moves, n_movable = 0;
+	struct search s = { .host = host,
+			    .usage = usage,
+			    .profile = profile,
+			    .vgpus = vgpus,
+			    .n = n,
+			    .cut = true };
+	uint32_t moves;
 	size_t i;
 
 	*ret = (struct room_result){ .found = false };
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		vgpus[i].to = vgpus[i].gpu;
-		n_movable += vgpus[i].movable;
-	}
-	for (moves = 0; moves <= n_movable && !s.gave_up; moves++)
+	for (moves = 0; s.cut && !s.gave_up; moves++) {
+		s.cut = false;
 		for (s.gpu = 0; s.gpu < host->n_gpus && !s.gave_up; s.gpu++)
 			if (resolve(&s, moves, NULL)) {
 				*ret = (struct room_result){ true, false, s.gpu, moves };
 				return;
 			}
+	}
 	ret->gave_up = s.gave_up;
 }
