@@ -7,6 +7,7 @@
 
 /* Steps of the search before it gives up. */
 #define MAX_NODES 20000
+#define MAX_MOVES 256 /* likewise: each is a level of the search */
 #define NEVER UINT32_MAX
 #define MAX_SIZES 16 /* of framebuffers on one GPU */
 
@@ -109,7 +110,7 @@ static uint32_t to_leave(const struct size_count *sizes, size_t n, size_t keep)
 static uint32_t excess(const struct search *s, size_t index)
 {
 	const struct gpu *gpu = &s->host->gpus[index];
-	struct size_count sizes[MAX_SIZES];
+	struct size_count sizes[MAX_SIZES] = { { 0, 0, 0, 0 } };
 	uint32_t places = NEVER, here, n_new = 0, n_gone = 0, least = NEVER, leave;
 	size_t i, n = 0;
 	bool fine = true;
@@ -297,6 +298,7 @@ void make_room(const struct host *host, const struct usage *usage, const char *p
 	for (i = 0; i < n; i++)
 		vgpus[i].to = vgpus[i].gpu;
 	for (moves = 0; s.cut && !s.gave_up; moves++) {
+		s.gave_up = moves > MAX_MOVES;
 		s.cut = false;
 		for (s.gpu = 0; s.gpu < host->n_gpus && !s.gave_up; s.gpu++)
 			if (resolve(&s, moves, NULL)) {

@@ -105,7 +105,7 @@ for value in '' A40 A40- ../../etc/passwd A40-24A/.. 'A40 24A' $'A40-24A\n' $'A4
 	bad 2 "the profile $(printf %.20q "$value")" create "$value" --vm x
 done
 bad 2 'a malformed profile, for capacity' capacity A40-
-for mix in '' A40-24A A40-24A= =3 A40-24A=0 A40-24A=-1 A40-24A=x A40-24A=3, ,A40-24A=3 A40-24A=99999999999 \
+for mix in '' A40-24A A40-24A= =3 A40-24A=0 A40-24A=-1 A40-24A=x 'A40-24A=3,' ',A40-24A=3' A40-24A=99999999999 \
 	A40-24A=65537 A40-=1; do
 	bad 2 "--mix '$mix'" capacity --mix "$mix"
 done
