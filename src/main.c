@@ -16,9 +16,10 @@
 #include "util/text.h"
 
 static const struct command *const commands[] = {
-	&cmd_create, &cmd_remove,    &cmd_stop,	 &cmd_start, &cmd_assign, &cmd_adopt,
-	&cmd_list,   &cmd_show,	     &cmd_gpus,	 &cmd_gpu,   &cmd_types,  &cmd_capacity,
-	&cmd_sriov,  &cmd_reconcile, &cmd_check, &cmd_wait,  &cmd_store,  &cmd_history,
+	&cmd_create, &cmd_remove, &cmd_stop,	 &cmd_start,   &cmd_assign,
+	&cmd_move,   &cmd_adopt,  &cmd_list,	 &cmd_show,    &cmd_gpus,
+	&cmd_gpu,    &cmd_types,  &cmd_capacity, &cmd_sriov,   &cmd_reconcile,
+	&cmd_check,  &cmd_wait,	  &cmd_store,	 &cmd_history,
 };
 
 /* Descriptors 0 to 2 must be taken, or the store would get one of them and a stray

@@ -47,8 +47,8 @@ struct command {
 };
 
 extern const struct command cmd_adopt, cmd_assign, cmd_capacity, cmd_check, cmd_create,
-	cmd_gpu, cmd_gpus, cmd_history, cmd_list, cmd_reconcile, cmd_remove, cmd_show,
-	cmd_sriov, cmd_start, cmd_stop, cmd_store, cmd_types, cmd_wait;
+	cmd_gpu, cmd_gpus, cmd_history, cmd_list, cmd_move, cmd_reconcile, cmd_remove,
+	cmd_show, cmd_sriov, cmd_start, cmd_stop, cmd_store, cmd_types, cmd_wait;
 
 /* What a command's own parser is given as its input. */
 struct parse {

@@ -140,6 +140,8 @@ static int cannot_be_made(const struct saved_vgpu *v, const struct verdict *verd
 			       : reason_sentence(v, verdict->reason, why, sizeof(why)));
 	if (forget)
 		error_hint(err, "'vgpumgr remove %s' finishes it", v->uuid);
+	else if (verdict->reason == REASON_MOVE_CUT_SHORT)
+		error_hint(err, "'vgpumgr reconcile' finishes it");
 	else if (verdict->reason == REASON_SRIOV_OFF)
 		error_hint(err, "vgpumgr sriov enable %s; or vgpumgr reconcile, for all",
 			   bdf_format(&v->gpu, gpu));

@@ -162,6 +162,7 @@ static void judge(struct context *ctx, struct reconcile *rc, struct outcome *o,
 		explain(ctx, rc, v, item, &o->row.verdict, o->error, sizeof(o->error));
 	if (made || item->verdict.action == ACTION_ADOPT_VF ||
 	    (item->verdict.action == ACTION_ROLL_FORWARD && !item->work.queued) ||
+	    item->verdict.reason == REASON_MOVE_UNDONE ||
 	    item->verdict.reason == REASON_REMOVAL_CUT_SHORT)
 		o->row.verdict.state = STATE_ACTIVE;
 	if (o->row.verdict.state != STATE_ACTIVE && o->row.verdict.at < 0 &&

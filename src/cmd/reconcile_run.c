@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/move.h"
 #include "cmd/reconcile.h"
 #include "cmd/repair.h"
 #include "cmd/sriov.h"
@@ -181,12 +182,34 @@ static void pretend_wanted(struct reconcile *rc)
 	}
 }
 
+/* Moves that were cut short after the device was away: from here on they are vGPUs that
+ * are to be made at their new place. */
+static int finish_moves(struct context *ctx, struct reconcile *rc, struct error *err)
+{
+	bool changed = false;
+	struct error inner;
+
+	if (ctx->dry_run || !(rc->what & DO_VGPUS) || !store_is_writable(rc->store))
+		return 0;
+	if (moves_finish(ctx, rc->store, rc->view.saved, rc->is_chosen, rc->arg, &changed,
+			 &inner) < 0)
+		warning("a move that was cut short cannot be ended: %s", inner.message);
+	if (!changed)
+		return 0;
+	rc->changed = true;
+	saved_free(rc->view.saved);
+	rc->view.saved = NULL;
+	return store_load(rc->store, &rc->view.saved, err);
+}
+
 static int do_pass(struct context *ctx, struct reconcile *rc, struct error *err)
 {
 	struct error inner;
 	bool must;
 	int r = store_load(rc->store, &rc->view.saved, err);
 
+	if (r == 0)
+		r = finish_moves(ctx, rc, err);
 	if (r == 0 && ctx->dry_run)
 		pretend_wanted(rc);
 	if (r == 0)

@@ -21,9 +21,10 @@ static void set_verdict(struct reconcile *rc, size_t i)
 	struct item *item = &rc->items[i];
 
 	item->verdict = rc->view.plan.verdicts[i];
-	item->refused = rc->is_chosen && !item->left_out &&
-			(item->verdict.action == ACTION_FORGET ||
-			 (v->state == SAVED_REMOVING && !v->in_progress));
+	item->refused =
+		rc->is_chosen && !item->left_out &&
+		(item->verdict.action == ACTION_FORGET ||
+		 (v->state == SAVED_REMOVING && !v->in_progress && !v->is_moving));
 	if (!item->refused || item->verdict.state == STATE_STUCK)
 		return;
 	item->verdict.state = STATE_REMOVING;
@@ -149,9 +150,8 @@ static bool is_due_now(struct context *ctx, const struct reconcile *rc, size_t i
 
 static bool changes_vf(const struct reconcile *rc, size_t i)
 {
-	const struct parent *vf = &rc->view.host->parents[rc->items[i].verdict.at];
-
-	return !bdf_equal(&vf->bdf, &rc->view.saved->vgpus[i].vf);
+	return !bdf_equal(&rc->view.host->parents[rc->items[i].verdict.at].bdf,
+			  &rc->view.saved->vgpus[i].vf);
 }
 
 /* The device is there, by our doing or somebody else's: what must the record say? */
@@ -557,6 +557,7 @@ static bool is_news(const struct reconcile *rc, size_t i)
 	return item->verdict.action == ACTION_FORGET ||
 	       item->verdict.action == ACTION_ADOPT_VF ||
 	       item->verdict.action == ACTION_ROLL_FORWARD ||
+	       item->verdict.reason == REASON_MOVE_UNDONE ||
 	       item->verdict.reason == REASON_REMOVAL_CUT_SHORT;
 }
 

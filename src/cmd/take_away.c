@@ -204,6 +204,7 @@ static int set_mark(struct take_away *t, struct work *w, struct error *err)
 	enum saved_state from = w->vgpu->state;
 
 	w->vgpu->state = t->kind->mark;
+	w->vgpu->is_moving = false;
 	return store_set_state(t->store, w->vgpu, from, err);
 }
 
@@ -227,7 +228,7 @@ static int mark_one(struct context *ctx, struct take_away *t, const struct saved
 		return r == 0 ? record_done(t, w, err) : r;
 	}
 	w->vgpu->vf = live->parent;
-	if (w->vgpu->state == t->kind->mark)
+	if (w->vgpu->state == t->kind->mark && !w->vgpu->is_moving)
 		return 0; /* the intent of one that was cut short still stands */
 	r = set_mark(t, w, err);
 	return r == 0 ? store_event(t->store, t->kind->verb, EVENT_BEGUN, w->vgpu,

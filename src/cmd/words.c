@@ -111,6 +111,10 @@ static const char *static_reason(enum plan_reason reason)
 		[REASON_IN_PROGRESS] = "another process is at work on it",
 		[REASON_REMOVAL_CUT_SHORT] =
 			"its removal was cut short; run remove again",
+		[REASON_MOVE_UNDONE] =
+			"its move was cut short, and it is where it was; run move again",
+		[REASON_MOVE_CUT_SHORT] =
+			"its move was cut short; 'vgpumgr reconcile' ends it",
 		[REASON_PARAMS] = "its driver has other parameters than are on record",
 		[REASON_STOP_CUT_SHORT] = "its stop was cut short; run stop again",
 	};

@@ -66,6 +66,11 @@ int work_lock(struct context *ctx, struct work *work, struct error *err)
 	return r;
 }
 
+int work_share_gpu(struct work *work, const struct bdf *gpu, struct error *err)
+{
+	return share_gpu(work->lock_fd, gpu, err);
+}
+
 void work_unlock(struct work *work)
 {
 	stop_attending(work);
@@ -176,10 +181,12 @@ int work_settle(struct store *store, const struct host *host, struct work *work,
 		const char *operation, struct error *err)
 {
 	enum saved_state from = work->vgpu->state;
+	bool was_moving = work->vgpu->is_moving;
 	char detail[WHAT_SIZE];
 	int r;
 
 	work->vgpu->state = SAVED_ACTIVE;
+	work->vgpu->is_moving = false;
 	(void)text_copy(work->vgpu->boot_id, sizeof(work->vgpu->boot_id), host->boot_id);
 	if (!work->is_live)
 		(void)text_copy(work->vgpu->driver_version,
@@ -190,8 +197,8 @@ int work_settle(struct store *store, const struct host *host, struct work *work,
 	if (r < 0)
 		return r;
 	if (from == SAVED_REMOVING)
-		return store_event(store, "remove", EVENT_UNDONE, work->vgpu,
-				   "it was cut short and is live", err);
+		return store_event(store, was_moving ? "move" : "remove", EVENT_UNDONE,
+				   work->vgpu, "it was cut short and is live", err);
 	return store_event(store, operation, EVENT_DONE, work->vgpu,
 			   work_what(work->vgpu, detail), err);
 }

@@ -28,6 +28,8 @@ void works_free(struct work *works, size_t n);
  * -ETIMEDOUT at once where another process has it, -EBUSY where the virtual functions of
  * its GPU are being switched. */
 int work_lock(struct context *ctx, struct work *work, struct error *err);
+/* Likewise keeps the virtual functions of GPU, which it is on its way to, as they are. */
+int work_share_gpu(struct work *work, const struct bdf *gpu, struct error *err);
 void work_unlock(struct work *work);
 
 /* Hands the making of WORK->vgpu, on the VF its record names, with its parameters, to the

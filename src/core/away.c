@@ -12,7 +12,7 @@ enum away_step away_decide(enum away_goal goal, const struct saved_vgpu *saved,
 	if (goal == AWAY_STOP && saved->state == SAVED_STOPPED)
 		return AWAY_NOTHING;
 	/* Somebody wanted to be rid of it: stopping it would bring it back one day. */
-	if (goal == AWAY_STOP && saved->state == SAVED_REMOVING)
+	if (goal == AWAY_STOP && saved->state == SAVED_REMOVING && !saved->is_moving)
 		return AWAY_LEAVE;
 	return AWAY_RECORD;
 }

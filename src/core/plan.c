@@ -107,7 +107,10 @@ static struct verdict judge_live(const struct host *host, const struct saved_vgp
 	if (live->gpu < 0 || !bdf_equal(&host->gpus[live->gpu].bdf, &saved->gpu))
 		return report(STATE_CONFLICT, REASON_OTHER_GPU, live->at);
 	if (saved->state == SAVED_REMOVING)
-		return report(STATE_REMOVING, REASON_REMOVAL_CUT_SHORT, live->at);
+		return report(STATE_REMOVING,
+			      saved->is_moving ? REASON_MOVE_UNDONE
+					       : REASON_REMOVAL_CUT_SHORT,
+			      live->at);
 	if (saved->state == SAVED_STOPPED)
 		return report(STATE_STOPPED, REASON_STOP_CUT_SHORT, live->at);
 	if (saved->state == SAVED_CREATING) {
@@ -263,6 +266,9 @@ static bool judge_at_once(const struct host *host, const struct saved_vgpu *save
 		*ret = judge_live(host, saved, live);
 	} else if (saved->state == SAVED_STOPPED) {
 		ret->state = STATE_STOPPED;
+	} else if (saved->is_moving) {
+		*ret = (struct verdict){ STATE_CREATING, ACTION_ROLL_FORWARD,
+					 REASON_MOVE_CUT_SHORT, -1 };
 	} else if (saved->state == SAVED_REMOVING) {
 		if (host_find_gpu(host, &saved->gpu))
 			*ret = (struct verdict){ STATE_REMOVING, ACTION_FORGET,
@@ -293,12 +299,16 @@ static void mark_live(const struct host *host, const struct saved_vgpu *saved,
 			take(host, plan->taken, (size_t)host->live[i].at);
 }
 
-/* A vGPU that is stopped, or that somebody is at work on, keeps its VF. */
+/* A vGPU that is stopped, or that somebody is at work on, keeps its VF, and the one it is
+ * on its way to. */
 static void keep_vf(const struct host *host, const struct saved_vgpu *saved,
 		    struct plan *plan)
 {
 	const struct parent *parent = host_find_parent(host, &saved->vf);
 
+	if (parent)
+		take(host, plan->taken, (size_t)(parent - host->parents));
+	parent = saved->is_moving ? host_find_parent(host, &saved->to_vf) : NULL;
 	if (parent)
 		take(host, plan->taken, (size_t)(parent - host->parents));
 }
@@ -356,7 +366,8 @@ static bool is_barred(const struct host *host, const struct saved_vgpu *saved,
 		if (i != index && bdf_equal(&saved[i].vf, home) &&
 		    verdicts[i].action != ACTION_MOVE &&
 		    !(verdicts[i].action == ACTION_ROLL_FORWARD && verdicts[i].reason &&
-		      verdicts[i].reason != REASON_PARAMS) &&
+		      verdicts[i].reason != REASON_PARAMS &&
+		      verdicts[i].reason != REASON_MOVE_CUT_SHORT) &&
 		    !plan_leaves_vf(&verdicts[i]))
 			return true;
 	return false;

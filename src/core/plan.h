@@ -47,6 +47,8 @@ enum plan_reason {
 	REASON_IN_PROGRESS,	  /* another process is at work on it */
 	REASON_REMOVAL_CUT_SHORT, /* it is live: active again, to be removed once more */
 	REASON_STOP_CUT_SHORT, /* it is live, and is not to be: to be stopped once more */
+	REASON_MOVE_UNDONE,    /* its move was cut short: it is live where it was */
+	REASON_MOVE_CUT_SHORT, /* … and its device is away: it is to be made there */
 	REASON_PARAMS, /* it is live, and its driver has not the parameters on record */
 };
 

@@ -35,6 +35,19 @@ static void add_live(const struct host *host, const struct live_vgpu *live,
 		usage_take(host, usage, (size_t)live->at);
 }
 
+/* One that is on its way has its next place, too. */
+static void add_target(const struct host *host, const struct saved_vgpu *saved,
+		       struct usage *usage)
+{
+	const struct gpu *gpu = host_find_gpu(host, &saved->to_gpu);
+	const struct parent *parent = host_find_parent(host, &saved->to_vf);
+
+	if (parent)
+		usage_take(host, usage, (size_t)(parent - host->parents));
+	if (gpu && !bdf_equal(&saved->to_gpu, &saved->gpu))
+		usage_add(usage, (size_t)(gpu - host->gpus), saved->framebuffer_mib);
+}
+
 static void add_saved(const struct host *host, const struct saved_vgpu *saved,
 		      struct usage *usage)
 {
@@ -42,6 +55,8 @@ static void add_saved(const struct host *host, const struct saved_vgpu *saved,
 	const struct parent *parent = host_find_parent(host, &saved->vf);
 	const struct live_vgpu *live = host_find_live(host, saved->uuid);
 
+	if (saved->is_moving)
+		add_target(host, saved, usage);
 	if (parent)
 		usage_take(host, usage, (size_t)(parent - host->parents));
 	if (!live && gpu) {

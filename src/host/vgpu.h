@@ -54,8 +54,8 @@ int vgpu_make(int root_fd, const struct vgpu_make *make, struct gpu_memo *memo,
  * from the next start of its VM on. */
 int vgpu_set_params(int root_fd, const struct vgpu_make *make, struct error *err);
 
-/* Has the vGPU other parameters than PARAMS?  What cannot be read is taken to be right.
- */
+/* Has the vGPU other parameters than PARAMS, as far as anybody can tell?  A device that
+ * is gone, and a file that the caller may not read, are taken to be right. */
 bool vgpu_params_differ(int root_fd, const struct vgpu_id *id, const char *params);
 
 /* Takes ID away and waits until nothing of it is left. A device that is gone already is

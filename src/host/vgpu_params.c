@@ -72,5 +72,5 @@ bool vgpu_params_differ(int root_fd, const struct vgpu_id *id, const char *param
 	int r = fd < 0 ? -EACCES : read_params(fd, now, NULL);
 
 	close_fd(memo.port_fd);
-	return r == 0 ? strcmp(now, params) != 0 : r == -ENOENT || r == -EPROTO;
+	return r == 0 ? strcmp(now, params) != 0 : r != -EACCES && r != -EPERM;
 }

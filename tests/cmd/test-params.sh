@@ -77,6 +77,25 @@ run reconcile --json
 json 'reconcile sets them again, and has made nothing' '.summary.created == 0 and .summary.failed == 0'
 is "$(of $U1)" 'frame_rate_limiter=0,disable_vnc=1' 'the driver has them'
 
+# --- a driver that does not take them
+must create A40-24A --vm z --gpu 0000:e8:00.0
+z=$(cat "$out")
+params=$(readlink -f "$sys/bus/mdev/devices/$z")/nvidia/vgpu_params
+params=${params#"$root"/}
+sql "UPDATE vgpu SET params = 'enable_uvm=1' WHERE uuid = '$z'"
+ctl refuse "$params" EIO
+run reconcile --json
+is $status 7 'reconcile fails where they cannot be set'
+json 'and says so' '.vgpus[] | select(.uuid == $z) | .error | test("set the parameters enable_uvm=1: write .*vgpu_params")' --arg z "$z"
+ctl refuse "$params" off
+expect 0 'and sets them when they can' reconcile
+is "$(of "$z")" enable_uvm=1 'the driver has them'
+zvf=$(sql "SELECT vf FROM vgpu WHERE uuid = '$z'")
+must remove "$z"
+ctl refuse "${params/$z/ffffffff-0000-4000-8000-000000000001}" EIO
+run create A40-24A --vm z --vf "$zvf" --uuid ffffffff-0000-4000-8000-000000000001 --params enable_uvm=1
+is "$status $(kernel | grep -c ffffffff) $(sql "SELECT count(*) FROM vgpu WHERE vm = 'z'")" '1 0 0' 'a create that cannot set them leaves nothing behind'
+
 # --- backups have them
 cp "$root/var/lib/vgpumgr/backup.json" "$top/backup.json"
 must remove $U1
