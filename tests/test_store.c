@@ -564,17 +564,23 @@ static void check_second(struct store *store)
 static void a_store_of_the_second_schema_is_read_as_it_is(void **state)
 {
 	struct record *record = *state;
-	struct store *store;
+	struct store *store, *old;
+	struct saved *saved;
 
 	make_second_schema(record);
-	store = record_open(record, STORE_READ);
-	check_second(store);
-	store_close(store);
+	old = record_open(record, STORE_READ);
+	check_second(old);
 	assert_int_equal(record_count(record, "PRAGMA user_version"), 2);
 	store = record_open(record, STORE_WRITE);
 	check_second(store);
-	store_close(store);
 	assert_int_equal(record_count(record, "PRAGMA user_version"), SQL_N_MIGRATIONS);
+	/* whoever had it open sees what others write from then on */
+	assert_int_equal(record_sql(record, "UPDATE vgpu SET driver_version = '550'"), 0);
+	saved = record_load(old);
+	assert_string_equal(saved->vgpus[0].driver_version, "550");
+	saved_free(saved);
+	store_close(old);
+	store_close(store);
 }
 
 static void a_catalog_is_remembered_per_model_and_driver(void **state)

@@ -11,7 +11,9 @@ const struct saved_vgpu *adopt_find_owner(const struct saved_vgpu *saved, size_t
 	size_t i;
 
 	for (i = 0; i < n_saved; i++)
-		if (bdf_equal(&saved[i].vf, vf) && !bdf_equal(&saved[i].gpu, vf))
+		if ((bdf_equal(&saved[i].vf, vf) && !bdf_equal(&saved[i].gpu, vf)) ||
+		    (saved[i].is_moving && bdf_equal(&saved[i].to_vf, vf) &&
+		     !bdf_equal(&saved[i].to_gpu, vf)))
 			return &saved[i];
 	return NULL;
 }

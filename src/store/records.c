@@ -221,7 +221,10 @@ int store_generation(struct store *store, uint64_t *ret, struct error *err)
 
 static int load(struct store *store, struct saved *saved, struct error *err)
 {
-	int r = load_vgpus(store, saved, err);
+	int r = store_look_at_version(store, err);
+
+	if (r == 0)
+		r = load_vgpus(store, saved, err);
 
 	if (r == 0)
 		r = store_load_gpus(store, saved, err);

@@ -254,6 +254,13 @@ static int bring_up_to_date(struct store *store, enum store_mode mode, struct er
 	return mode == STORE_WRITE && (r == -EROFS || r == -ENOSPC) ? 0 : r;
 }
 
+int store_look_at_version(struct store *store, struct error *err)
+{
+	return store->version == SQL_N_MIGRATIONS
+		       ? 0
+		       : check_version(store, &store->version, err);
+}
+
 int store_is_current(const struct store *store, struct error *err)
 {
 	if (store->version == SQL_N_MIGRATIONS)

@@ -30,6 +30,10 @@ struct store {
 /* Schemas older than this know nothing of frameworks and moves. */
 #define SCHEMA_FRAMEWORKS 3
 
+/* Reads the version anew, if it is not the newest: another process may have brought the
+ * store up to date since it was opened. */
+int store_look_at_version(struct store *store, struct error *err);
+
 /* 0 where the schema is the newest; else fills ERR with why it is not. */
 int store_is_current(const struct store *store, struct error *err);
 

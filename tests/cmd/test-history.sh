@@ -282,6 +282,10 @@ first_schema() {
 			('2026-01-02T03:04:08Z', 'uid 0', 'remove-cut-short', '$U1', ''),
 			('2026-01-02T03:04:09Z', 'uid 0', 'sriov-enable', NULL, '0000:e8:00.0 4');" >/dev/null
 }
+second_schema() {
+	first_schema
+	sqlite3 "$db" <"$top_srcdir/sql/migrations/002-history.sql"
+}
 first_schema
 before=$(cksum <"$db")
 old='create begun (null) null
@@ -323,19 +327,19 @@ with_mounts() {
 }
 if unshare -m sh -c 'mount -t tmpfs none "$1" && mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"' sh "$top" 2>/dev/null; then
 	must remove --vm b
-	for situation in "${!mounts[@]}"; do
-		first_schema
+	for situation in "${!mounts[@]}"; do for schema in first second; do
+		${schema}_schema
 		ctl reboot
 		before=$(cksum <"$db")
 		with_mounts "${mounts[$situation]}" reconcile
-		is "$status $(kernel | cut -d' ' -f1)" "0 $U1" "$situation: what is saved is restored" || show_run
+		is "$status $(kernel | cut -d' ' -f1)" "0 $U1" "$situation, $schema schema: what is saved is restored" || show_run
 		with_mounts "${mounts[$situation]}" history --json
-		is "$status $(jq '.events | length' "$out")" '0 5' "$situation: its history can be read" || show_run
+		is "$status $(jq '.events | length' "$out")" '0 5' "$situation, $schema schema: its history can be read" || show_run
 		with_mounts "${mounts[$situation]}" create A40-24A --vm new
-		t "$situation: a create is refused" [ $status -ne 0 ]
-		t "$situation: in words that name the cause" grep -qiE 'read-only|full|no space' "$err"
-		is "$(kernel | wc -l) $(cksum <"$db")" "1 $before" "$situation: and nothing is changed"
-	done
+		t "$situation, $schema schema: a create is refused" [ $status -ne 0 ]
+		t "$situation, $schema schema: in words that name the cause" grep -qiE 'read-only|full|no space' "$err"
+		is "$(kernel | wc -l) $(cksum <"$db")" "1 $before" "$situation, $schema schema: and nothing is changed"
+	done; done
 else
 	echo '# no mount namespaces here: a disk that cannot be written is not tested'
 fi
