@@ -53,11 +53,26 @@ static void every_record_gets_the_step_that_its_state_and_the_kernel_ask_for(voi
 	}
 }
 
+/* It is wanted, so that it can be stopped, unlike one that was to be removed. */
+static void a_move_that_was_cut_short_can_be_stopped(void **state)
+{
+	struct saved_vgpu v = fake_saved(1, 0, 0, "A40-4Q", SAVED_REMOVING);
+	struct verdict verdict = { STATE_CREATING, ACTION_ROLL_FORWARD,
+				   REASON_MOVE_CUT_SHORT, -1 };
+
+	(void)state;
+	v.is_moving = true;
+	assert_int_equal(away_decide(AWAY_STOP, &v, &verdict, false), AWAY_RECORD);
+	assert_int_equal(away_decide(AWAY_REMOVE, &v, &verdict, false), AWAY_RECORD);
+	assert_int_equal(away_decide(AWAY_STOP, &v, &verdict, true), AWAY_DEVICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			every_record_gets_the_step_that_its_state_and_the_kernel_ask_for),
+		cmocka_unit_test(a_move_that_was_cut_short_can_be_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

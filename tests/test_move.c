@@ -183,6 +183,42 @@ static void what_was_cut_short_is_ended_or_undone(void **state)
 	assert_int_equal(move_rest(&v, true), MOVE_REST_NONE);
 }
 
+/* vGPU 1 was to go from VF 2 of GPU 0 to VF 1 of GPU 1; vGPU 2 would like that VF. */
+static void the_plan_undoes_it_or_ends_it_and_keeps_both_places(void **state)
+{
+	bool ours[4], taken[8], stays[2];
+	struct verdict verdicts[2];
+	struct plan plan = { verdicts, ours, taken, stays };
+	int live;
+
+	(void)state;
+	for (live = 0; live < 2; live++) {
+		struct host *host = fake_host(2, 4);
+		struct saved_vgpu saved[2] = {
+			fake_saved(1, 0, 2, "A40-4Q", SAVED_REMOVING),
+			fake_saved(2, 1, 1, "A40-4Q", SAVED_ACTIVE),
+		};
+
+		saved[0].is_moving = true;
+		saved[0].to_gpu = fake_bdf(1, -1);
+		saved[0].to_vf = fake_bdf(1, 1);
+		if (live)
+			(void)fake_live(host, 1, 0, 2, "A40-4Q");
+		fake_ready(host);
+		plan_reconcile(host, saved, 2, &plan);
+		assert_int_equal(verdicts[0].state,
+				 live ? STATE_REMOVING : STATE_CREATING);
+		assert_int_equal(verdicts[0].action,
+				 live ? ACTION_REPORT : ACTION_ROLL_FORWARD);
+		assert_int_equal(verdicts[0].reason,
+				 live ? REASON_MOVE_UNDONE : REASON_MOVE_CUT_SHORT);
+		assert_true(taken[2] && taken[5]);
+		assert_int_equal(verdicts[1].action, ACTION_MOVE);
+		assert_int_equal(verdicts[1].at, 4);
+		host_free(host);
+	}
+}
+
 static void a_vm_is_given_an_mdev_by_uuid_and_a_vf_by_address(void **state)
 {
 	struct bdf vf = { 0x10000, 0xe8, 0x1f, 7 };
@@ -208,6 +244,7 @@ int main(void)
 		cmocka_unit_test(a_gpu_that_takes_none_says_why),
 		cmocka_unit_test(both_places_are_taken_until_it_is_there),
 		cmocka_unit_test(what_was_cut_short_is_ended_or_undone),
+		cmocka_unit_test(the_plan_undoes_it_or_ends_it_and_keeps_both_places),
 		cmocka_unit_test(a_vm_is_given_an_mdev_by_uuid_and_a_vf_by_address),
 	};
 

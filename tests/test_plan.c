@@ -532,10 +532,47 @@ static void vfs_are_wanted_by_a_wish_or_by_a_record_and_never_forced(void **stat
 	}
 }
 
+static void one_that_lacks_its_parameters_gets_them(void **state)
+{
+	static const struct {
+		const char *name;
+		enum saved_state saved;
+		int vf;
+		enum vgpu_state state;
+		enum plan_action action;
+		enum plan_reason reason;
+	} cases[] = {
+		{ "active", SAVED_ACTIVE, 2, STATE_ACTIVE, ACTION_ROLL_FORWARD,
+		  REASON_PARAMS },
+		{ "creating", SAVED_CREATING, 2, STATE_CREATING, ACTION_ROLL_FORWARD,
+		  REASON_PARAMS },
+		{ "on another VF: that comes first", SAVED_ACTIVE, 3, STATE_ACTIVE,
+		  ACTION_ADOPT_VF, REASON_NONE },
+		{ "stopped", SAVED_STOPPED, 2, STATE_STOPPED, ACTION_REPORT,
+		  REASON_STOP_CUT_SHORT },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE_OF(cases); i++) {
+		struct scene s;
+
+		open_scene(&s, 1, 4);
+		(void)save(&s, fake_saved(1, 0, 2, "A40-4Q", cases[i].saved));
+		fake_live(s.host, 1, 0, cases[i].vf, "A40-4Q")->other_params = true;
+		judge(&s);
+		check_case(cases[i].name, verdict(&s, 1)->state == cases[i].state);
+		check_case(cases[i].name, verdict(&s, 1)->action == cases[i].action);
+		check_case(cases[i].name, verdict(&s, 1)->reason == cases[i].reason);
+		host_free(s.host);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_of_the_reconcile_table_holds),
+		cmocka_unit_test(one_that_lacks_its_parameters_gets_them),
 		cmocka_unit_test(what_the_record_does_not_know_is_foreign),
 		cmocka_unit_test(words_are_those_of_the_contract),
 		cmocka_unit_test(
