@@ -396,7 +396,7 @@ static void tell(struct context *ctx, const struct saved_vgpu *v,
 		note(ctx, "%s is there already", v->uuid);
 	else if (ctx->dry_run)
 		print_steps(v, item);
-	else if (item->r == 0)
+	else if (item->done)
 		note(ctx, "moved %s (%s of %s slot %u) from %s to %s of %s%s", v->uuid,
 		     v->profile, v->vm, v->slot, bdf_format(&item->old.vf, from),
 		     bdf_format(&item->next.vf, to), bdf_format(&item->next.gpu, gpu),
@@ -481,9 +481,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		r = do_moves(ctx, &m, err);
 	/* what was moved is told, whatever became of the others */
 	for (i = 0; r < 0 && i < m.n && !ctx->json; i++)
-		if (m.works[i].vgpu->state == SAVED_ACTIVE && m.items[i].r == 0 &&
-		    bdf_equal(&m.works[i].vgpu->vf, &m.items[i].next.vf) &&
-		    m.items[i].step != MOVE_NOTHING)
+		if (m.items[i].done)
 			tell(ctx, m.works[i].vgpu, &m.items[i]);
 	return r < 0 ? r : print(ctx, &m, err);
 }

@@ -22,6 +22,7 @@ struct move_place {
 struct move_item {
 	enum move_step step;
 	struct move_place old, next;
+	bool done; /* it is there, and on record so */
 	bool back; /* it could not be made there, and is made where it was */
 	struct error err;
 	int r; /* why it is not where it was to be */

@@ -292,6 +292,17 @@ static int first_failure(const struct move *m, struct error *err)
 	return 0;
 }
 
+/* Those of which the last transaction was the last step. */
+static void note_done(struct move *m, bool made)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (made ? is_to_make(&m->items[i]) && !m->items[i].back
+			 : m->items[i].step == MOVE_RECORD)
+			m->items[i].done = true;
+}
+
 int move_carry_out(struct context *ctx, struct move *m, struct error *err)
 {
 	bool back = false, ignored;
@@ -299,11 +310,14 @@ int move_carry_out(struct context *ctx, struct move *m, struct error *err)
 
 	if (r < 0)
 		return r;
+	note_done(m, false);
 	r = take_away(ctx, m, err);
 	if (r == 0)
 		r = make(ctx, m, false, err);
 	if (r == 0)
 		r = settle(m, false, &back, err);
+	if (r == 0)
+		note_done(m, true);
 	if (r == 0 && back)
 		r = make(ctx, m, true, err);
 	if (r == 0 && back)
