@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A cordoned GPU gets no new vGPUs; what it has stays, and comes back.
-# shellcheck source=tests/cmd/lib.sh
+# shellcheck source=tests/cmd/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 G=0000:67:00.0 H=0000:e8:00.0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every change is in the history, with its time, its user, its command and what became of it.
-# shellcheck source=tests/cmd/lib.sh disable=SC2016
+# shellcheck source=tests/cmd/lib.sh disable=SC2016,SC2317
 . "$(dirname "$0")/lib.sh"
 
 U1=aaaaaaaa-0000-4000-8000-000000000001

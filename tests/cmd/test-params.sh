@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Parameters of vGPUs: checked, kept, written to the driver with each making.
-# shellcheck source=tests/cmd/lib.sh
+# shellcheck source=tests/cmd/lib.sh disable=SC2016
 . "$(dirname "$0")/lib.sh"
 
 U1=aaaaaaaa-0000-4000-8000-000000000001
