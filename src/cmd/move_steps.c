@@ -59,7 +59,7 @@ static bool is_unchanged(struct context *ctx, const struct move *m,
 	       v->is_moving == was->is_moving && v->slot == was->slot &&
 	       !strcmp(v->vm, was->vm) && bdf_equal(&v->vf, &was->vf) &&
 	       (host_find_live(m->view.host, was->uuid) ||
-		vgpu_is_still_away(ctx->root_fd, m->view.host, &id));
+		vgpu_is_still_away(ctx->root_fd, m->view.host, &id, NULL) == 1);
 }
 
 /* Its record names the place that it is to be made at. */
