@@ -213,7 +213,8 @@ static bool resolve(struct search *s, uint32_t moves, const struct move *last);
 
 /* Something must leave GPU: tries what, and where to. Those that are alike go to GPUs in
  * the order of these, so that no two ways differ by who is who. */
-static bool leave(struct search *s, size_t gpu, uint32_t moves, const struct move *last)
+static bool move_one(struct search *s, size_t gpu, uint32_t moves,
+		     const struct move *last)
 {
 	size_t i, to;
 
@@ -279,7 +280,7 @@ static bool resolve(struct search *s, uint32_t moves, const struct move *last)
 			gpu = m->vgpu->to;
 		sum += n;
 	}
-	return !sum || leave(s, gpu, moves, last);
+	return !sum || move_one(s, gpu, moves, last);
 }
 
 void make_room(const struct host *host, const struct usage *usage, const char *profile,
