@@ -305,7 +305,7 @@ static void note_done(struct move *m, bool made)
 
 int move_carry_out(struct context *ctx, struct move *m, struct error *err)
 {
-	bool back = false, ignored;
+	bool back = false, ignored = false;
 	int r = mark(ctx, m, err);
 
 	if (r < 0)
