@@ -374,6 +374,14 @@ int create_count(struct context *ctx, struct create *c, struct error *err)
 	return r;
 }
 
+/* Is another process at work on V, or was, when the host was looked at?  It had begun to
+ * make the device then, and its record says by now what came of it. */
+static bool is_busy(const struct create *c, const struct saved_vgpu *v)
+{
+	return v->in_progress || c->view.plan.verdicts[v - c->view.saved->vgpus].reason ==
+					 REASON_IN_PROGRESS;
+}
+
 static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *ret_busy,
 		      struct error *err)
 {
@@ -392,9 +400,9 @@ static int fill_slots(struct context *ctx, struct create *c, struct saved_vgpu *
 		r = check_existing(c, v, err);
 		if (r == 0 && take_mine(c, v, &c->slots[i], &c->works[i]))
 			continue;
-		if (r == 0 && !v->in_progress)
+		if (r == 0 && !is_busy(c, v))
 			r = take_existing(ctx, c, v, &c->slots[i], &c->works[i], err);
-		if (v->in_progress || (r == -ETIMEDOUT && err->kind == ERROR_TIMEOUT)) {
+		if (is_busy(c, v) || (r == -ETIMEDOUT && err->kind == ERROR_TIMEOUT)) {
 			*ret_busy = *v;
 			return r < 0 && r != -ETIMEDOUT ? r : CREATE_AGAIN;
 		}
