@@ -548,6 +548,8 @@ static void a_partial_catalog_is_no_proof(void **state)
 	fake_ready(s.host);
 	count(&s);
 	assert_room(&s, 0, "A40-16Q", 0, LIMIT_UNKNOWN);
+	assert_room(&s, 0, "A40-5Q", 0, LIMIT_NOT_OFFERED); /* nobody knows one */
+	assert_room(&s, 0, "L40S-4Q", 0, LIMIT_NOT_OFFERED); /* another board */
 	assert_room(&s, 0, "A40-4Q", 3, LIMIT_NO_FREE_VF);
 	host_free(s.host);
 }

@@ -48,7 +48,7 @@ static bool closed(const struct host *host, const struct gpu *gpu, const char *p
 		*ret = LIMIT_EXCLUDED;
 	else if (strcmp(gpu->driver, "nvidia"))
 		*ret = LIMIT_MODE;
-	else if (!type && gpu_catalog_is_whole(host, gpu))
+	else if (!type && !gpu_may_offer(host, gpu, profile))
 		*ret = LIMIT_NOT_OFFERED;
 	else if (gpu->total_vfs && !gpu->n_parents)
 		*ret = LIMIT_SRIOV_OFF;

@@ -169,7 +169,7 @@ static enum plan_reason obstacle(const struct host *host, const struct saved_vgp
 	if (!gpu->catalog || gpu->catalog->remembered ||
 	    catalog_find(gpu->catalog, saved->profile))
 		return REASON_NONE;
-	if (gpu_catalog_is_whole(host, gpu) ||
+	if (!gpu_may_offer(host, gpu, saved->profile) ||
 	    catalog_lacks(gpu->catalog, saved->profile, saved->framebuffer_mib))
 		return REASON_NOT_OFFERED;
 	return REASON_NONE;

@@ -45,12 +45,12 @@ static const struct vgpu_type *find_id(const struct host *host, uint32_t id)
 	return NULL;
 }
 
-static bool some_catalog_is_unknown(const struct host *host)
+static bool some_gpu_may_offer(const struct host *host, const char *text)
 {
 	size_t i;
 
 	for (i = 0; i < host->n_gpus; i++)
-		if (!gpu_catalog_is_whole(host, &host->gpus[i]))
+		if (gpu_may_offer(host, &host->gpus[i], text))
 			return true;
 	return false;
 }
@@ -75,7 +75,7 @@ enum match resolve_profile(const struct host *host, const char *text,
 		return MATCH_UNKNOWN;
 	if (!profile_is_wellformed(text))
 		return MATCH_MALFORMED;
-	if (!some_catalog_is_unknown(host))
+	if (!some_gpu_may_offer(host, text))
 		return MATCH_UNKNOWN;
 	(void)text_copy(ret, PROFILE_SIZE, profile_short_name(text));
 	return MATCH_UNSEEN;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/type_table.h"
 #include "util/text.h"
 
 void host_clear(struct host *host)
@@ -150,16 +151,37 @@ void catalog_sort(struct catalog *catalog)
 		      compare_type_id);
 }
 
-bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu)
+static bool is_empty(const struct host *host, const struct gpu *gpu)
 {
 	size_t i;
 
-	if (!gpu->catalog || !gpu->catalog->partial)
-		return gpu->catalog != NULL;
 	for (i = 0; i < host->n_live; i++)
 		if (host->live[i].gpu == gpu - host->gpus)
 			return false;
-	return gpu->catalog->n_types > 0;
+	return true;
+}
+
+bool gpu_may_offer(const struct host *host, const struct gpu *gpu, const char *profile)
+{
+	const struct catalog *catalog = gpu->catalog;
+	struct profile wanted, listed;
+	size_t i;
+
+	if (!catalog)
+		return true;
+	if (!catalog->partial || (catalog->n_types && is_empty(host, gpu)))
+		return false;
+	if (!catalog->n_types || !profile_parse_nocase(profile, &wanted))
+		return true;
+	for (i = 0; i < catalog->n_types; i++) {
+		const char *name = catalog->types[i].name;
+
+		if (profile_parse_nocase(name, &listed) &&
+		    !strcmp(listed.board, wanted.board) &&
+		    (type_table_find(profile) || !type_table_find(name)))
+			return true; /* the table knows the board, or nobody does */
+	}
+	return false;
 }
 
 bool catalog_lacks(const struct catalog *catalog, const char *profile,

@@ -117,9 +117,10 @@ const struct vgpu_type *catalog_find_id(const struct catalog *catalog, uint32_t 
 /* Sorts by id, as catalog_find_id() needs it. */
 void catalog_sort(struct catalog *catalog);
 
-/* Does GPU's catalog name all that the GPU offers?  What can be made at the moment is all
- * only while nothing is made. */
-bool gpu_catalog_is_whole(const struct host *host, const struct gpu *gpu);
+/* Might GPU offer PROFILE, in any letter case, which its catalog does not list?  Where that
+ * is not known it might; where it lists what can be made at the moment, which is all only
+ * while nothing is made, it might if that is a type of the same board. */
+bool gpu_may_offer(const struct host *host, const struct gpu *gpu, const char *profile);
 
 /* Is PROFILE, of FRAMEBUFFER_MIB, none that CATALOG's driver offers?  All series of one
  * size can be made at one time, so what lists others of the size would list it, too. */

@@ -86,10 +86,9 @@ bool profile_parse(const char *name, struct profile *ret)
 	return true;
 }
 
-bool profile_is_wellformed(const char *text)
+bool profile_parse_nocase(const char *text, struct profile *ret)
 {
 	char upper[PROFILE_SIZE];
-	struct profile ignored;
 	size_t i;
 
 	if (!text_copy(upper, sizeof(upper), text))
@@ -97,5 +96,12 @@ bool profile_is_wellformed(const char *text)
 	for (i = 0; upper[i]; i++)
 		if (upper[i] >= 'a' && upper[i] <= 'z')
 			upper[i] = (char)(upper[i] - 'a' + 'A');
-	return profile_parse(upper, &ignored);
+	return profile_parse(upper, ret);
+}
+
+bool profile_is_wellformed(const char *text)
+{
+	struct profile ignored;
+
+	return profile_parse_nocase(text, &ignored);
 }

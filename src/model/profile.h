@@ -21,6 +21,9 @@ struct profile {
 /* Parses a name as the driver writes it, exact in letter case. */
 bool profile_parse(const char *name, struct profile *ret);
 
+/* The same in any letter case; RET has it as if all letters were capital. */
+bool profile_parse_nocase(const char *text, struct profile *ret);
+
 /* Would TEXT be a profile name if letter case did not matter? */
 bool profile_is_wellformed(const char *text);
 
