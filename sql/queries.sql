@@ -70,6 +70,9 @@ WHERE id = :id;
 -- name: vgpu_set_owner
 UPDATE vgpu SET vm = :vm, vm_uuid = :vm_uuid, slot = :slot, changed_at = :now WHERE id = :id;
 
+-- name: vgpu_set_attached
+UPDATE vgpu SET attached = :attached, changed_at = :now WHERE id = :id;
+
 -- name: vgpu_park
 -- Takes a row out of the index on VFs, so that several can change places in one transaction.
 UPDATE vgpu SET vf = gpu WHERE id = :id;

@@ -75,7 +75,7 @@ static int change(const struct assign_args *a, const struct saved *saved,
 				saved_state_name(v->state));
 		return -EBUSY;
 	}
-	if (same_vm && v->slot == a->slot &&
+	if (same_vm && v->slot == a->slot && v->attached == v->framework &&
 	    (!a->vm_uuid[0] || !strcmp(v->vm_uuid, a->vm_uuid)))
 		return 1;
 	(void)text_copy(v->vm, sizeof(v->vm), a->vm);
@@ -108,6 +108,11 @@ static int assign(struct context *ctx, const struct assign_args *a, struct view 
 	if (r || ctx->dry_run)
 		return r;
 	r = store_set_owner(store, v, err);
+	if (r == 0 &&
+	    v->attached != v->framework) { /* whose config is right from now on */
+		v->attached = v->framework;
+		r = store_set_attached(store, v, err);
+	}
 	(void)snprintf(detail, sizeof(detail), "from %s/%u to %s/%u", old, old_slot,
 		       v->vm, v->slot);
 	return r == 0 ? store_event(store, "assign", EVENT_DONE, v, detail, err) : r;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/outcome.h"
+#include "cmd/vm_config.h"
 #include "host/others.h"
 #include "out/json.h"
 #include "util/cleanup.h"
@@ -111,6 +112,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (r < 0)
 		return r;
 	n_off = find_off(&view, warnings);
+	vm_config_tell(ctx, &view, warnings);
 	n = rows_make(&view, &rows, err);
 	if (n < 0)
 		return (int)n;

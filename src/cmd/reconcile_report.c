@@ -6,6 +6,7 @@
 
 #include "cmd/learn.h"
 #include "cmd/reconcile.h"
+#include "cmd/vm_config.h"
 #include "cmd/words.h"
 #include "out/publish.h"
 #include "run/sriov_mark.h"
@@ -297,6 +298,7 @@ int reconcile_report(struct context *ctx, struct reconcile *rc, struct error *er
 	_cleanup_(freep) struct outcome *outcomes = NULL;
 	_cleanup_(freep) struct row *rows = NULL;
 	_cleanup_(freep) char *text = NULL;
+	_cleanup_(json_decrefp) json_t *warnings = json_array();
 	struct outcome_summary summary = { 0 };
 	unsigned failed_gpus;
 	size_t kept = 0;
@@ -319,6 +321,9 @@ int reconcile_report(struct context *ctx, struct reconcile *rc, struct error *er
 	}
 	add(&summary, &rc->before);
 	failed_gpus = report_tasks(ctx, rc);
+	vm_config_tell(ctx, &rc->view, warnings);
+	if (json_array_size(warnings))
+		summary.warnings = warnings;
 	r = outcomes_print(ctx, &rc->view, outcomes, kept, &summary, &text, err);
 	if (ctx->dry_run)
 		print_sriov_plan(ctx, rc);

@@ -398,6 +398,16 @@ int store_set_owner(struct store *store, struct saved_vgpu *vgpu, struct error *
 	return update_row(store, s, vgpu, err);
 }
 
+int store_set_attached(struct store *store, struct saved_vgpu *vgpu, struct error *err)
+{
+	sqlite3_stmt *s = store_query(store, SQL_VGPU_SET_ATTACHED, err);
+
+	if (!s)
+		return -EIO;
+	bind_text(s, ":attached", framework_name(vgpu->attached));
+	return update_row(store, s, vgpu, err);
+}
+
 static int run_on_row(struct store *store, enum sql_query query,
 		      const struct saved_vgpu *vgpu, const char *what, struct error *err)
 {

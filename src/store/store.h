@@ -110,6 +110,7 @@ int store_set_state(struct store *store, struct saved_vgpu *vgpu, enum saved_sta
 		    struct error *err);
 int store_set_place(struct store *store, struct saved_vgpu *vgpu, struct error *err);
 int store_set_owner(struct store *store, struct saved_vgpu *vgpu, struct error *err);
+int store_set_attached(struct store *store, struct saved_vgpu *vgpu, struct error *err);
 int store_delete(struct store *store, const struct saved_vgpu *vgpu, struct error *err);
 /* Frees the VF in the record until store_set_place() names another, so that several vGPUs
  * can change places in one transaction. */

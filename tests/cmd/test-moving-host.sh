@@ -146,4 +146,28 @@ ctl reboot
 expect 0 'it is back: reconcile' reconcile
 is "$(identities)" "$before" 'the same'
 match 'record and kernel agree'
+
+# --- what VMs' configs must say
+host small
+must sriov enable all
+uuid_of create A40-24A --vm web
+u=$uuid vf=$(sql 'SELECT vf FROM vgpu')
+expect 0 'check of what is as it was' check
+t 'has nothing to say of configs' fails grep -q config "$err"
+ctl framework "$(sql 'SELECT gpu FROM vgpu')" vfio
+ctl reboot
+expect 0 'the host changes' reconcile
+says 'the VM is named' 'the config of VM web must change: '"$u"
+prints 'and told what to say' "<hostdev mode='subsystem' type='pci' managed='no'>"
+expect 0 'check is content with what is live' check
+says 'and reminds of the config' 'config of VM web' "assign ${u:0:8}"
+prints 'with the element' "<address domain='0x0000' bus='0x${vf:5:2}' slot='0x${vf:8:2}' function='0x${vf:11:1}'/>"
+run check --json
+json 'in JSON, too' 'any(.warnings[]; test("config of VM web")) and any(.warnings[]; test("<hostdev"))'
+expect 0 'assign to the VM that it has says that it was done' assign "$u" --vm web
+expect 0 'check' check
+t 'reminds no more' fails grep -q config "$err"
+before=$(generation)
+expect 0 'assign again' assign "$u" --vm web
+is "$(generation)" "$before" 'changes nothing'
 done_testing
