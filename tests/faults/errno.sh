@@ -16,7 +16,8 @@ x86_64 | aarch64) ;;
 *) skip "system calls of $(uname -m) cannot be made to fail" ;;
 esac
 
-scenarios='list check create create-count remove stop start assign sriov reconcile adopt store-restore'
+scenarios='list check create create-count create-params remove stop start assign move cordon sriov
+	reconcile adopt store-restore'
 [ "$MODE" != sample ] || scenarios='list create stop'
 scenarios=${SCENARIOS:-$scenarios}
 faults=$top/faults

@@ -11,7 +11,8 @@
 # shellcheck source=tests/faults/points.sh
 . "$(dirname "$0")/points.sh"
 
-scenarios='create create-count remove stop start assign sriov reconcile adopt store-restore repair'
+scenarios='create create-count create-params remove stop start assign move cordon sriov reconcile adopt
+	store-restore repair'
 [ "$MODE" != sample ] || [ -n "${STEP:-}" ] || scenarios='create-count stop reconcile'
 scenarios=${SCENARIOS:-$scenarios}
 calls=$top/calls

@@ -40,6 +40,10 @@ set_up() {
 		command_line=(create A40-2B --vm a --count 4)
 		wanted='a 0 active,a 1 active,a 2 active,a 3 active,keep 0 active'
 		;;
+	create-params)
+		command_line=(create A40-2B --vm a --params frame_rate_limiter=0)
+		wanted='a 0 active,keep 0 active'
+		;;
 	remove)
 		must create A40-2B --vm a --uuid "$A"
 		command_line=(remove --vm a --if-exists)
@@ -58,6 +62,12 @@ set_up() {
 		command_line=(assign "$A" --vm z)
 		wanted='keep 0 active,z 0 active'
 		;;
+	move)
+		must create A40-2B --vm a --uuid "$A" --gpu "$GPU2"
+		command_line=(move "$A" --gpu "$GPU1")
+		wanted='a 0 active,keep 0 active'
+		;;
+	cordon) command_line=(gpu set "$GPU2" --cordon on) ;;
 	sriov) command_line=(sriov enable "$GPU2") ;;
 	adopt)
 		foreign "$A" 0000:e8:00.5 A40-2B
@@ -213,7 +223,7 @@ inject_into() {
 # What the command printed and so promised.
 acknowledged() {
 	local uuid
-	[ "${scenario%-count}" = create ] && [ $status -eq 0 ] || return 0
+	[[ $scenario = create* ]] && [ $status -eq 0 ] || return 0
 	while read -r uuid; do
 		[ ${#uuid} -eq 36 ] && acked[$uuid]=1
 	done <"$out"
@@ -233,6 +243,18 @@ done_seen() { # of what look saw last
 	sriov | reconcile)
 		read -r vfs <"$sys/bus/pci/devices/$GPU2/sriov_numvfs"
 		[ "$vfs" = 4 ] || violation "$1: the virtual functions of $GPU2 are not on"
+		;;
+	move)
+		[ "$(sql "SELECT gpu FROM vgpu WHERE uuid = '$A'")" = "$GPU1" ] ||
+			violation "$1: it is not on $GPU1"
+		;;
+	cordon)
+		[ "$(sql "SELECT cordoned FROM gpu WHERE bdf = '$GPU2'")" = 1 ] ||
+			violation "$1: $GPU2 is not cordoned"
+		;;
+	create-params)
+		grep -q '^frame_rate_limiter=0$' "$sys/bus/mdev/devices/$(sql "SELECT uuid FROM vgpu WHERE vm = 'a'")/nvidia/vgpu_params" ||
+			violation "$1: its parameters are not set"
 		;;
 	esac
 }
