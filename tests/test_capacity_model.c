@@ -241,8 +241,8 @@ static void see_held(struct seen *s, size_t gpu, const struct card *card, int in
 		card->kind == KIND_VFIO ? FRAMEWORK_VFIO : FRAMEWORK_MDEV;
 	char uuid[UUID_SIZE];
 
-	(void)snprintf(uuid, sizeof(uuid), "00000000-0000-0000-%04zx-%012x", gpu,
-		       (unsigned)index);
+	(void)snprintf(uuid, sizeof(uuid), "00000000-0000-0000-%04x-0000%08x",
+		       (unsigned)gpu & 0xffff, (unsigned)index);
 	if (h->live) {
 		struct live_vgpu *live = &s->live[s->host.n_live++];
 
