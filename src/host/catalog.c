@@ -11,8 +11,8 @@ struct catalog *catalog_new(size_t n)
 	if (!catalog)
 		return NULL;
 	catalog->refs = 1;
-	catalog->types = n ? calloc(n, sizeof(*catalog->types)) : NULL;
-	if (!n || catalog->types)
+	catalog->types = calloc(n + 1, sizeof(*catalog->types));
+	if (catalog->types)
 		return catalog;
 	free(catalog);
 	return NULL;

@@ -33,6 +33,7 @@ static int read_types(int parent_fd, const struct scan_options *options,
 	r = vfio_read_creatable(parent_fd, options->warn, options->arg, &types, err);
 	if (r < 0)
 		return r;
+	free(catalog->types);
 	catalog->types = types.types; /* taken over */
 	catalog->n_types = types.n;
 	catalog->partial = true;

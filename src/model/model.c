@@ -187,14 +187,18 @@ bool gpu_may_offer(const struct host *host, const struct gpu *gpu, const char *p
 bool catalog_lacks(const struct catalog *catalog, const char *profile,
 		   uint32_t framebuffer_mib)
 {
+	bool others = false;
 	size_t i;
 
-	if (!catalog || !framebuffer_mib || catalog_find(catalog, profile))
-		return false;
-	for (i = 0; i < catalog->n_types; i++)
-		if (catalog->types[i].framebuffer_mib == framebuffer_mib)
-			return true;
-	return false;
+	profile = profile_short_name(profile);
+	for (i = 0; catalog && framebuffer_mib && i < catalog->n_types; i++) {
+		const struct vgpu_type *type = &catalog->types[i];
+
+		if (text_equal_nocase(type->profile, profile))
+			return false;
+		others = others || type->framebuffer_mib == framebuffer_mib;
+	}
+	return others;
 }
 
 void host_name_live(struct host *host)
